@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: ISC
+# Every task of the project; `make help` lists them. Nothing is installed into the system's PostgreSQL.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+TOOLCHAIN := build/toolchain
+BIN := $(CURDIR)/.venv/bin
+# PYTEST_ARGS='-k ticker' narrows a run, T=tests/unit names other folders.
+PYTEST_ARGS ?=
+T ?= tests/unit tests/pg tests/e2e
+RATE ?= 100
+
+SHELL_SCRIPTS = .ci/prepare .ci/run $(shell find sql/mk tests -name '*.sh' 2>/dev/null)
+PYTHON_DIRS = skytools daemons scriptmgr tests examples $(wildcard bench)
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+prepare: ## Install what the build needs and is missing (apt), or say which packages to install
+	@.ci/prepare build
+
+prepare-test: ## The same for lint and test: adds shellcheck, promtool, prometheus
+	@.ci/prepare test
+
+venv: prepare .venv/.stamp ## Make the virtual environment in .venv
+
+.venv/.stamp: pyproject.toml
+	@. $(TOOLCHAIN); echo "venv: making .venv with $$PYTHON"
+	@. $(TOOLCHAIN); [ -x .venv/bin/python ] || "$$PYTHON" -m venv .venv
+	@flock .venv .venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+sql: prepare ## Build the extensions and the private PostgreSQL tree
+	@. $(TOOLCHAIN); $(MAKE) -C sql tree PG_CONFIG="$$PG_CONFIG"
+
+lint: venv prepare-test ## Check style, types, layers, shell scripts and the C build
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict -p skytools
+	$(BIN)/lint-imports
+	shellcheck $(SHELL_SCRIPTS)
+	. $(TOOLCHAIN); $(MAKE) -C sql lint PG_CONFIG="$$PG_CONFIG"
+
+test: venv prepare-test sql ## Run the whole test suite
+	. $(TOOLCHAIN); $(MAKE) -C sql installcheck PG_CONFIG="$$PG_CONFIG"
+	$(BIN)/python -m pytest $(T) $(PYTEST_ARGS)
+
+demo: venv sql ## Run the demo until Ctrl-C; SECONDS=30 ends by itself, RATE=100 events per second
+	@$(BIN)/python examples/demo/run.py --rate $(RATE) $(if $(SECONDS),--seconds $(SECONDS))
+
+clean: ## Remove what was built, except .venv
+	@[ ! -f sql/Makefile ] || $(MAKE) -C sql clean >/dev/null
+	@rm -rf build .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
+	@find . -path ./.venv -prune -o -name __pycache__ -print0 | xargs -0r rm -rf
+
+distclean: clean ## Remove .venv too
+	@rm -rf .venv
+
+.PHONY: help prepare prepare-test venv sql lint test demo clean distclean

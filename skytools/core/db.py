@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: ISC
+"""Connections to PostgreSQL. The only user of psycopg2.
+
+A Database connects when first used, reconnects after a loss and turns every error of the driver
+into TransientError (try again) or DatabaseError (the server said no).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+import psycopg2
+import psycopg2.extensions
+import psycopg2.extras
+from psycopg2 import sql
+
+from skytools.core.errors import DatabaseError, SkytoolsError, TransientError
+
+__all__ = ["Database", "Notify", "check_conninfo", "merge_conninfo", "sql"]
+
+Query = str | sql.Composable
+Args = Sequence[Any] | Mapping[str, Any] | None
+Row = tuple[Any, ...]
+
+# SQLSTATE classes and codes that go away by themselves.
+TRANSIENT_CLASSES = ("08", "53", "57P", "58")
+TRANSIENT_CODES = frozenset(
+    (
+        "40001",  # serialization_failure
+        "40P01",  # deadlock_detected
+        "55P03",  # lock_not_available
+        "57014",  # query_canceled: a timeout or an administrator
+        "25006",  # read_only_sql_transaction: a failover is under way
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """One asynchronous notification."""
+
+    channel: str
+    payload: str
+    pid: int
+
+
+def check_conninfo(text: str) -> str | None:
+    """Return what is wrong with the syntax of a connect string, None when it is good."""
+    try:
+        psycopg2.extensions.parse_dsn(text)
+    except psycopg2.ProgrammingError as exc:
+        return f"is no connect string: {_one_line(exc)}"
+    return None
+
+
+def merge_conninfo(text: str, **changes: str) -> str:
+    """Return the connect string with some parameters replaced."""
+    return psycopg2.extensions.make_dsn(text, **changes)
+
+
+def _one_line(exc: BaseException) -> str:
+    lines = [line.strip() for line in str(exc).splitlines()]
+    return " ".join(line for line in lines if line)
+
+
+def translate(name: str, exc: psycopg2.Error) -> SkytoolsError:
+    """Return our error for the driver's. `name` is the connection, told in the text."""
+    code = exc.pgcode or ""
+    primary = exc.diag.message_primary if code else None
+    text = f"{name}: {primary or _one_line(exc)}"
+    if code in TRANSIENT_CODES or code.startswith(TRANSIENT_CLASSES):
+        return TransientError(text)
+    if not code and isinstance(exc, psycopg2.OperationalError | psycopg2.InterfaceError):
+        return TransientError(text)
+    detail = exc.diag.message_detail if code else None
+    if detail:
+        text += f" [{detail}]"
+    return DatabaseError(text, sqlstate=code, hint=(exc.diag.message_hint or "") if code else "")
+
+
+class Database:
+    """One named connection.
+
+    Not for sharing between threads. In the default mode a transaction begins with the first
+    statement and the caller commits; with `autocommit` each statement stands alone.
+    `lifetime` is in seconds, 0 keeps the connection for ever.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        conninfo: str,
+        *,
+        autocommit: bool = False,
+        lifetime: float = 3600.0,
+        application_name: str = "skytools",
+        on_connect: Callable[[], None] | None = None,
+        on_error: Callable[[], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.conninfo = conninfo
+        self.autocommit = autocommit
+        self.lifetime = lifetime
+        self.application_name = application_name
+        self._on_connect = on_connect
+        self._on_error = on_error
+        self._conn: psycopg2.extensions.connection | None = None
+        self._connected_at = 0.0
+        self._channels: list[str] = []
+        self._setup: list[Callable[[Database], None]] = []
+
+    # connection
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection, as far as the client knows."""
+        return self._conn is not None and not self._conn.closed
+
+    def connect(self) -> psycopg2.extensions.connection:
+        """Return the open connection, opening it when needed. Raises TransientError."""
+        if self._conn is not None and not self._conn.closed:
+            return self._conn
+        with self._translated():
+            conn = psycopg2.connect(
+                self.conninfo, fallback_application_name=self.application_name, connect_timeout=10
+            )
+            conn.autocommit = True
+            try:
+                with conn.cursor() as cursor:
+                    for channel in self._channels:
+                        cursor.execute(_listen(channel))
+                conn.autocommit = self.autocommit
+            except psycopg2.Error:
+                conn.close()
+                raise
+        self._conn, self._connected_at = conn, time.monotonic()
+        if self._on_connect is not None:
+            self._on_connect()
+        try:
+            for setup in self._setup:
+                setup(self)
+        except SkytoolsError:
+            self.close()
+            raise
+        return conn
+
+    def on_connect(self, setup: Callable[[Database], None]) -> None:
+        """Run a function on every new connection, before anything else (session settings)."""
+        self._setup.append(setup)
+        if self.connected:
+            setup(self)
+
+    def close(self) -> None:
+        """Drop the connection; an open transaction is rolled back by the server."""
+        conn, self._conn = self._conn, None
+        if conn is not None:
+            with contextlib.suppress(psycopg2.Error):
+                conn.close()
+
+    def check_lifetime(self) -> None:
+        """Close a connection that is older than its lifetime. Call between transactions."""
+        if self._conn is not None and 0 < self.lifetime < time.monotonic() - self._connected_at:
+            self.close()
+
+    @property
+    def server_version(self) -> int:
+        """Server version as a number: 150004 is 15.4."""
+        return self.connect().server_version
+
+    # statements
+
+    def execute(self, query: Query, args: Args = None) -> psycopg2.extensions.cursor:
+        """Run a statement and return its cursor."""
+        cursor = self.connect().cursor()
+        with self._translated():
+            cursor.execute(query, args)
+        return cursor
+
+    def query(self, query: Query, args: Args = None) -> list[Row]:
+        """Run a statement and return all its rows."""
+        with self.execute(query, args) as cursor, self._translated():
+            return cursor.fetchall()
+
+    def query_one(self, query: Query, args: Args = None) -> Row | None:
+        """Run a statement and return its first row, None without rows."""
+        with self.execute(query, args) as cursor, self._translated():
+            return cursor.fetchone()
+
+    def value(self, query: Query, args: Args = None) -> Any:
+        """Run a statement and return the first column of its first row, None without rows."""
+        row = self.query_one(query, args)
+        return row[0] if row else None
+
+    def execute_values(self, query: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run `insert ... values %s` with many rows a statement."""
+        with self.connect().cursor() as cursor, self._translated():
+            psycopg2.extras.execute_values(cursor, query, rows, page_size=1000)
+
+    def copy(self, statement: Query, stream: TextIO) -> None:
+        """Run a COPY FROM STDIN or TO STDOUT with a file-like object."""
+        with self.connect().cursor() as cursor, self._translated():
+            cursor.copy_expert(statement, stream)
+
+    def commit(self) -> None:
+        """Commit the open transaction, if any. After an error the outcome may be unknown."""
+        if self._conn is not None:
+            with self._translated():
+                self._conn.commit()
+
+    def rollback(self) -> None:
+        """Roll back; a connection that is already broken is closed. Never raises."""
+        if self._conn is None:
+            return
+        try:
+            self._conn.rollback()
+        except psycopg2.Error:
+            self.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Database]:
+        """Commit at the end of the block, roll back when it raises."""
+        try:
+            yield self
+        except BaseException:
+            self.rollback()
+            raise
+        self.commit()
+
+    # notifications
+
+    def listen(self, channel: str) -> None:
+        """Listen on a channel, now and after every reconnect. Call outside a transaction.
+
+        Without autocommit the LISTEN is committed here.
+        """
+        if channel in self._channels:
+            self.connect()
+            return
+        self.execute(_listen(channel)).close()
+        if not self.autocommit:
+            self.commit()
+        self._channels.append(channel)
+
+    def unlisten(self, channel: str) -> None:
+        """Stop listening on a channel."""
+        if channel in self._channels:
+            self._channels.remove(channel)
+            self.execute(sql.SQL("unlisten {}").format(sql.Identifier(channel))).close()
+            if not self.autocommit:
+                self.commit()
+
+    def notifies(self) -> list[Notify]:
+        """Return what arrived since the last call, reading the socket without blocking.
+
+        Must be called before waiting on fileno(): an earlier query may have read the
+        notification from the socket already.
+        """
+        conn = self.connect()
+        with self._translated():
+            conn.poll()
+        found = [Notify(n.channel, n.payload, n.pid) for n in conn.notifies]
+        conn.notifies.clear()
+        return found
+
+    def fileno(self) -> int:
+        """Return the socket, for select()."""
+        return self.connect().fileno()
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg2.Error as exc:
+            if self._on_error is not None:
+                self._on_error()
+            if self._conn is not None and self._conn.closed:
+                self._conn = None
+            raise translate(self.name, exc) from exc
+
+
+def _listen(channel: str) -> sql.Composed:
+    return sql.SQL("listen {}").format(sql.Identifier(channel))

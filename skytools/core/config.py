@@ -122,10 +122,11 @@ class Declared:
 
 
 def options(cls: type[Any]) -> list[Declared]:
-    """Return the options of a config class in order of declaration."""
+    """Return the options of a config class as declared, its own before those of every daemon."""
     out = []
     hints = get_type_hints(cls)
-    for field in dataclasses.fields(cls):
+    common = DaemonConfig.__dataclass_fields__
+    for field in sorted(dataclasses.fields(cls), key=lambda f: f.name in common):
         meta: Option = field.metadata[_META]
         convert, kind = converter(hints[field.name], meta.bounds)
         out.append(Declared(field.name, meta, convert, kind))

@@ -7,6 +7,7 @@ Values are interpolated when a key is read, not when the file is, because a file
 
 from __future__ import annotations
 
+import ast
 import configparser
 import socket
 from collections.abc import Mapping
@@ -123,5 +124,6 @@ def _parse_fault(exc: configparser.Error) -> str:
         return f"line {exc.lineno}: text before the first [section]"
     if isinstance(exc, configparser.ParsingError):
         lineno, line = exc.errors[0]
-        return f"line {lineno}: not a 'key = value' line: {line.strip()}"
+        text = ast.literal_eval(line).strip()  # configparser keeps the repr
+        return f"line {lineno}: not a 'key = value' line: {text}"
     return str(exc).replace("\n", " ")

@@ -55,6 +55,12 @@ class Notifier:
                 log.warning("sd_notify failed: %s", exc)
             self._warned = True
 
+    def close(self) -> None:
+        """Close the socket."""
+        if self._client is not None:
+            self._client.socket.close()
+            self._client = None
+
     def ready(self) -> None:
         """Say that the service works."""
         self.send("READY=1")

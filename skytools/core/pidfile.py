@@ -29,9 +29,13 @@ class PidFile:
             pid = os.read(fd, 32).decode("ascii", "replace").strip()
             os.close(fd)
             raise SkytoolsError(f"already running as pid {pid} ({self.path})") from None
-        os.ftruncate(fd, 0)
-        os.write(fd, f"{os.getpid()}\n".encode())
         self._fd = fd
+        self.write()
+
+    def write(self) -> None:
+        """Write our pid; again after a fork, which hands the lock on to the child."""
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
         """Remove the file, if it is ours."""

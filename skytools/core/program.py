@@ -112,17 +112,21 @@ def _serve(
     overrides: dict[str, str],
 ) -> int:
     cfg: DaemonConfig = loaded.config
-    if opts.daemon:
-        if cfg.pidfile is None:
-            raise UsageError("-d needs the key pidfile in the ini")
-        if cfg.logfile is None and not getattr(cfg, "syslog", False):
-            raise UsageError("-d needs the key logfile in the ini: nobody would see the log")
-        opts.config = opts.config.absolute()
-        _background()
+    if opts.daemon and cfg.pidfile is None:
+        raise UsageError("-d needs the key pidfile in the ini")
+    if opts.daemon and cfg.logfile is None and not getattr(cfg, "syslog", False):
+        raise UsageError("-d needs the key logfile in the ini: nobody would see the log")
+    opts.config = opts.config.absolute()
     pidfile = PidFile(cfg.pidfile) if cfg.pidfile else None
     if pidfile:
         pidfile.acquire()
     try:
+        _logging(cfg, opts)
+        if opts.daemon:
+            # Last, so that whatever is wrong is said on the terminal.
+            _background()
+            assert pidfile is not None
+            pidfile.write()
         return _run_service(daemon, opts, loaded, overrides)
     finally:
         if pidfile:
@@ -136,7 +140,6 @@ def _run_service(
     overrides: dict[str, str],
 ) -> int:
     cfg: DaemonConfig = loaded.config
-    _logging(cfg, opts)
     for line in loaded.warnings:
         logging.getLogger("skytools").warning("%s", line)
     faulthandler.enable()  # SIGABRT of a missed watchdog prints where it hung

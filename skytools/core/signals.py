@@ -70,6 +70,11 @@ class Signals:
             return
         self.wake()
 
+    def close(self) -> None:
+        """Let go of the sockets; for tests, a process keeps its signals for life."""
+        self._wake_read.close()
+        self._wake_write.close()
+
     def wake(self) -> None:
         """Cut the current wait short, from any thread."""
         with contextlib.suppress(BlockingIOError):  # full of wake-ups already

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: ISC
+"""Output for people and programs; the outermost error handler."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from skytools.core.cli import Output, format_table, guard
+from skytools.core.errors import FatalStateError, SkytoolsError, UsageError
+
+ROWS = [{"name": "a", "lag": 1.5, "x": None}, {"name": "long name", "lag": 10, "x": "y"}]
+
+
+def test_table_is_aligned_and_has_no_trailing_blanks():
+    assert format_table(ROWS, {"name": "QUEUE", "lag": "LAG", "x": "X"}) == [
+        "QUEUE      LAG  X",
+        "a          1.5  -",
+        "long name  10   y",
+    ]
+
+
+def test_json_has_every_key_and_nothing_else():
+    stream = io.StringIO()
+    out = Output(as_json=True, stream=stream)
+    out.line("for people")
+    out.table(ROWS, {"name": "QUEUE"})
+    assert json.loads(stream.getvalue()) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(SkytoolsError("a"), 1), (UsageError("a"), 2), (FatalStateError("a"), 3)],
+)
+def test_user_errors_are_one_line_and_their_code(capsys, error, code):
+    def fail() -> int:
+        raise error
+
+    assert guard("prog", fail) == code
+    assert capsys.readouterr().err == "prog: a\n"
+
+
+def test_our_bugs_show_a_traceback(caplog):
+    assert guard("prog", lambda: 1 // 0) == 1
+    assert "ZeroDivisionError" in caplog.text

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: ISC
+"""Database: reconnects, error classes, notifications, on a real server."""
+
+from __future__ import annotations
+
+import select
+
+import pytest
+
+from skytools.core.db import Database, merge_conninfo
+from skytools.core.errors import DatabaseError, TransientError
+
+
+@pytest.fixture
+def tx(make_db):
+    return make_db(autocommit=False)
+
+
+@pytest.fixture
+def other(tx):
+    other = Database("other", tx.conninfo, autocommit=True)
+    yield other
+    other.close()
+
+
+def kill_backend(killer: Database, victim: Database) -> None:
+    pid = victim.value("select pg_backend_pid()")
+    killer.query("select pg_terminate_backend(%s, 10000)", (pid,))
+
+
+def test_transaction_commits_at_the_end_and_rolls_back_on_error(tx, other):
+    with tx.transaction():
+        tx.execute("create table t (i int)")
+    with pytest.raises(ZeroDivisionError), tx.transaction():
+        tx.execute("insert into t values (1)")
+        raise ZeroDivisionError
+    assert other.value("select count(*) from t") == 0
+
+
+def test_lost_connection_is_transient_and_the_next_use_reconnects(tx, other):
+    kill_backend(other, tx)
+    with pytest.raises(TransientError):
+        tx.query("select 1")
+    assert tx.value("select 1") == 1
+
+
+def test_refused_statement_carries_sqlstate_and_text(tx):
+    with pytest.raises(DatabaseError, match='relation "none" does not exist') as caught:
+        tx.query("select * from none")
+    assert caught.value.sqlstate == "42P01"
+    tx.rollback()
+    assert tx.value("select 1") == 1
+
+
+def test_deadlock_class_and_lock_timeout_are_transient(tx, other):
+    other.execute("create table l (i int)")
+    other.execute("insert into l values (1)")
+    tx.execute("select * from l for update")
+    other.execute("set lock_timeout = '10ms'")
+    with pytest.raises(TransientError, match="lock timeout"):
+        other.execute("select * from l for update")
+
+
+def test_wrong_connect_strings_are_one_line(server):
+    for name in ("no_such_database",):
+        database = Database("db", server.conninfo(name))
+        with pytest.raises(TransientError, match=f'database "{name}" does not exist') as caught:
+            database.query("select 1")
+        assert "\n" not in str(caught.value)
+        assert str(caught.value).startswith("db: ")
+    nobody = Database("db", merge_conninfo(server.conninfo("postgres"), host="/nowhere"))
+    with pytest.raises(TransientError, match="No such file or directory"):
+        nobody.connect()
+
+
+def test_listen_survives_a_reconnect(tx, other):
+    tx.listen("news")
+    kill_backend(other, tx)
+    with pytest.raises(TransientError):
+        tx.query("select 1")
+    tx.connect()
+    other.execute("notify news, 'hello'")
+    assert select.select([tx], [], [], 20)[0]
+    assert [(n.channel, n.payload) for n in tx.notifies()] == [("news", "hello")]
+    assert tx.notifies() == []
+
+
+def test_notification_read_by_a_query_is_not_missed(tx, other):
+    tx.listen("news")
+    other.execute("notify news")
+    tx.value("select 1")
+    tx.commit()
+    assert [n.channel for n in tx.notifies()] == ["news"]
+
+
+def test_notifications_of_an_unlistened_channel_stop(tx, other):
+    tx.listen("news")
+    tx.unlisten("news")
+    other.execute("notify news")
+    tx.value("select 1")
+    tx.commit()
+    assert tx.notifies() == []
+
+
+def test_old_connection_is_replaced_between_transactions(make_db):
+    base = make_db()
+    database = Database("db", base.conninfo, autocommit=True, lifetime=0.001)
+    first = database.value("select pg_backend_pid()")
+    base.value("select pg_sleep(0.01)")
+    database.check_lifetime()
+    assert database.value("select pg_backend_pid()") != first
+    database.close()
+
+
+def test_session_setup_runs_on_every_connection(tx, other):
+    tx.on_connect(lambda db: db.execute("set session_replication_role = replica").close())
+    assert tx.value("show session_replication_role") == "replica"
+    tx.commit()
+    kill_backend(other, tx)
+    with pytest.raises(TransientError):
+        tx.query("select 1")
+    assert tx.value("show session_replication_role") == "replica"
+
+
+def test_errors_and_connects_are_counted(make_db):
+    counts = {"connect": 0, "error": 0}
+
+    def count(what):
+        def inc():
+            counts[what] += 1
+
+        return inc
+
+    base = make_db()
+    database = Database(
+        "db", base.conninfo, autocommit=True, on_connect=count("connect"), on_error=count("error")
+    )
+    database.query("select 1")
+    with pytest.raises(DatabaseError):
+        database.query("select 1/0")
+    database.close()
+    assert counts == {"connect": 1, "error": 1}

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: ISC
+"""Benchmarks against the tools that users would otherwise take."""

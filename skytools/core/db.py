@@ -20,11 +20,21 @@ from psycopg2 import sql
 
 from skytools.core.errors import DatabaseError, SkytoolsError, TransientError
 
-__all__ = ["Database", "Notify", "check_conninfo", "merge_conninfo", "sql"]
+__all__ = ["Database", "Notify", "check_conninfo", "complete_conninfo", "merge_conninfo", "sql"]
 
 Query = str | sql.Composable
 Args = Sequence[Any] | Mapping[str, Any] | None
 Row = tuple[Any, ...]
+
+# What a connect string gets that does not say otherwise. A peer that vanished without a word is
+# noticed within half a minute; the system's default would take two hours.
+CONNECTION_DEFAULTS = {
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "4",
+    "tcp_user_timeout": "30000",
+}
 
 # SQLSTATE classes and codes that go away by themselves.
 TRANSIENT_CLASSES = ("08", "53", "57P", "58")
@@ -60,6 +70,13 @@ def check_conninfo(text: str) -> str | None:
 def merge_conninfo(text: str, **changes: str) -> str:
     """Return the connect string with some parameters replaced."""
     return psycopg2.extensions.make_dsn(text, **changes)
+
+
+def complete_conninfo(text: str, **defaults: str) -> str:
+    """Return the connect string with those of the parameters added that it does not give."""
+    given = psycopg2.extensions.parse_dsn(text)
+    missing = {key: value for key, value in defaults.items() if key not in given}
+    return psycopg2.extensions.make_dsn(text, **missing)
 
 
 def _one_line(exc: BaseException) -> str:
@@ -126,7 +143,8 @@ class Database:
             return self._conn
         with self._translated():
             conn = psycopg2.connect(
-                self.conninfo, fallback_application_name=self.application_name, connect_timeout=10
+                complete_conninfo(self.conninfo, **CONNECTION_DEFAULTS),
+                fallback_application_name=self.application_name,
             )
             conn.autocommit = True
             try:
@@ -160,6 +178,13 @@ class Database:
         if conn is not None:
             with contextlib.suppress(psycopg2.Error):
                 conn.close()
+
+    def cancel(self) -> None:
+        """Ask the server to cancel the running statement. From any thread; never raises."""
+        conn = self._conn
+        if conn is not None:
+            with contextlib.suppress(psycopg2.Error):
+                conn.cancel()
 
     def check_lifetime(self) -> None:
         """Close a connection that is older than its lifetime. Call between transactions."""

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: ISC
+"""`scriptmgr run-job JOB`: become one job. Light: it is started for every start of every job.
+
+Under a manager it reads jobs.json, which the manager has written; alone it reads the inis.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import signal
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+RUNTIME_ENV = "SKYTOOLS_RUN_DIR"
+GROUP_ENV = "SKYTOOLS_JOB_GROUP"
+DEATH_ENV = "SKYTOOLS_DIE_WITH_MANAGER"
+
+EXIT_CONFIG = 78
+EXIT_RETRY = 75
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill us when the manager dies, as systemd does with a control group.
+
+    SIGKILL, because nobody would be left to escalate; daemons are safe against it.
+    """
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)  # it died before we asked
+
+
+def become(launch: dict[str, Any]) -> NoReturn:
+    """Replace this process with the job. Ends with 75 (try again) when that fails."""
+    env = {**os.environ, **launch["env"], GROUP_ENV: str(os.getpid())}
+    env.pop(DEATH_ENV, None)
+    for name in [name for name in env if name.startswith("SUPERVISOR_")]:
+        del env[name]
+    if launch["user"]:
+        entry = pwd.getpwnam(launch["user"])
+        env.update(HOME=entry.pw_dir, USER=entry.pw_name, LOGNAME=entry.pw_name)
+    try:
+        os.chdir(launch["cwd"])
+    except OSError as exc:
+        fail(f"cwd {launch['cwd']}: {exc.strerror}", EXIT_RETRY)
+    argv = launch["argv"]
+    try:
+        os.execvpe(argv[0], argv, env)
+    except OSError as exc:
+        fail(f"cannot run {argv[0]}: {exc.strerror}", EXIT_RETRY)
+
+
+def fail(text: str, code: int) -> NoReturn:
+    """End with one line."""
+    sys.stderr.write(f"run-job: {text}\n")
+    raise SystemExit(code)
+
+
+def managed(name: str, runtime: str) -> dict[str, Any]:
+    """Return the job as the running manager knows it."""
+    path = Path(runtime) / "jobs.json"
+    try:
+        launch = json.loads(path.read_text(encoding="utf-8"))[name]
+    except (OSError, ValueError) as exc:
+        fail(f"{path}: {exc}", EXIT_RETRY)
+    except KeyError:
+        fail(f"the manager of {runtime} has no job {name}", EXIT_CONFIG)
+    return dict(launch)
+
+
+def main(argv: list[str] | None = None) -> NoReturn:
+    """Run the job named on the command line."""
+    args = sys.argv[1:] if argv is None else argv
+    if len(args) != 1:
+        fail("usage: scriptmgr run-job JOB", 2)
+    parent = os.getppid()
+    runtime = os.environ.get(RUNTIME_ENV, "")
+    if DEATH_ENV in os.environ:
+        die_with_parent(parent)
+    become(managed(args[0], runtime))
+
+
+if __name__ == "__main__":
+    main()

@@ -34,7 +34,7 @@ def render_ini(
     lines = [f"# {line}" for line in textwrap.wrap(description, 76)]
     lines += [f"[{section}]", ""]
     for declared in options(cls):
-        lines += [f"# {line}" for line in textwrap.wrap(_describe(declared), 76)]
+        lines += [f"# {line}" for line in textwrap.wrap(describe(declared), 76)]
         if declared.name in given:
             lines.append(f"{declared.name} = {given[declared.name]}")
         elif declared.option.default is REQUIRED:
@@ -50,7 +50,7 @@ def render_docs(cls: type[Any]) -> str:
     rows = ["| key | kind | default | meaning |", "|---|---|---|---|"]
     for declared in options(cls):
         default = "required" if declared.option.default is REQUIRED else show(_default(declared))
-        text = _describe(declared).replace("|", "\\|")
+        text = describe(declared).replace("|", "\\|")
         rows.append(f"| `{declared.name}` | {declared.kind} | {default} | {text} |")
     for key, why in cls.LEGACY.items():
         rows.append(f"| `{key}` | ignored | | Accepted with a warning: {why}. |")
@@ -61,7 +61,8 @@ def _default(declared: Declared) -> Any:
     return declared.option.default
 
 
-def _describe(declared: Declared) -> str:
+def describe(declared: Declared) -> str:
+    """Return the help text with unit, range and older names."""
     opt = declared.option
     facts = [f for f in (_unit(opt.unit), str(opt.bounds)) if f]
     text = opt.help + (f" ({', '.join(facts)})" if facts else "")

@@ -8,13 +8,14 @@ MAKEFLAGS += --no-print-directory
 
 TOOLCHAIN := build/toolchain
 BIN := $(CURDIR)/.venv/bin
+# The server that `make sql` was told of, also when trees for others are there.
+MAJOR = $$("$$PG_CONFIG" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/')
 # PYTEST_ARGS='-k ticker' narrows a run, T=tests/unit names other folders.
 PYTEST_ARGS ?=
 T ?= tests/unit tests/pg tests/e2e
 RATE ?= 100
 
 SHELL_SCRIPTS = .ci/prepare .ci/run $(shell find sql/mk tests -name '*.sh' 2>/dev/null)
-PYTHON_DIRS = skytools daemons scriptmgr tests examples $(wildcard bench)
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -40,16 +41,19 @@ lint: venv prepare-test ## Check style, types, layers, shell scripts and the C b
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict -p skytools
+	$(BIN)/mypy --strict --explicit-package-bases examples/demo
+	$(BIN)/mypy --explicit-package-bases tests/fixtures tests/conftest.py
 	$(BIN)/lint-imports
 	shellcheck $(SHELL_SCRIPTS)
 	. $(TOOLCHAIN); $(MAKE) -C sql lint PG_CONFIG="$$PG_CONFIG"
 
 test: venv prepare-test sql ## Run the whole test suite
 	. $(TOOLCHAIN); $(MAKE) -C sql installcheck PG_CONFIG="$$PG_CONFIG"
-	$(BIN)/python -m pytest $(T) $(PYTEST_ARGS)
+	. $(TOOLCHAIN); SKYTOOLS_PG_MAJOR=$(MAJOR) $(BIN)/python -m pytest $(T) $(PYTEST_ARGS)
 
 demo: venv sql ## Run the demo until Ctrl-C; SECONDS=30 ends by itself, RATE=100 events per second
-	@$(BIN)/python examples/demo/run.py --rate $(RATE) $(if $(SECONDS),--seconds $(SECONDS))
+	@. $(TOOLCHAIN); SKYTOOLS_PG_MAJOR=$(MAJOR) \
+		exec $(BIN)/python -m examples.demo --rate $(RATE) $(if $(SECONDS),--seconds $(SECONDS))
 
 clean: ## Remove what was built, except .venv
 	@[ ! -f sql/Makefile ] || $(MAKE) -C sql clean >/dev/null

@@ -50,11 +50,13 @@ DEFAULT_SETTINGS: Mapping[str, str] = {
 def find_tree(major: int | None = None) -> Path:
     """Return the folder of server programs built by `make sql`: of `major`, else of the newest.
 
-    SKYTOOLS_PG_BINDIR in the environment wins. Raises UsageError when nothing is built.
+    SKYTOOLS_PG_BINDIR in the environment wins; SKYTOOLS_PG_MAJOR is the default of `major`.
+    Raises UsageError when nothing is built.
     """
     given = os.environ.get("SKYTOOLS_PG_BINDIR")
     if given:
         return Path(given)
+    major = major or int(os.environ.get("SKYTOOLS_PG_MAJOR", "0")) or None
     build = Path(__file__).resolve().parents[2] / "build"
     for candidate in MAJORS if major is None else (major,):
         moved = build / f"pg{candidate}.path"

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: ISC
+"""`make demo`: set up, run the load under a live view, compare ledger and source, say the verdict.
+
+Exit code 0 only when nothing was lost, doubled or altered; 1 when something was; 130 when
+interrupted before there was anything to compare.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+
+from examples.demo import setup, stack
+from examples.demo.figures import Figures, Probe
+from examples.demo.jobs import JobStatus
+from examples.demo.verify import Verdict, final_check
+from examples.demo.view import BOLD, DIM, GREEN, RED, View, count, milliseconds
+from skytools.core.cli import guard
+from skytools.core.db import Database
+from skytools.core.errors import SkytoolsError, TransientError
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_SECONDS = 60.0
+DRAIN_SECONDS = 60.0
+
+
+class Stop:
+    """Turns the first Ctrl-C under load into a clean end; any other interrupts."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.gentle = False
+
+    def install(self) -> None:
+        """Take over the signals."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._handle)
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        if not self.gentle or self.event.is_set():
+            raise KeyboardInterrupt
+        self.event.set()
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Ignore signals while processes are ended; that is bounded in time."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+class Demo:
+    """One run, from the empty state folder to the verdict."""
+
+    def __init__(self, settings: setup.Settings, state: Path, view: View, stop: Stop) -> None:
+        self.settings = settings
+        self.view = view
+        self.stop = stop
+        self.stack = stack.Stack(settings, state)
+        self.status = JobStatus(state / "run" / "control.sock")
+        self.source: Database = setup.open_source(self.stack.source)
+        self.target: Database = setup.open_target(self.stack.target)
+        self.last = Figures(0.0)
+
+    def run(self) -> int:
+        """Do it all; returns the exit code."""
+        try:
+            self._set_up()
+            self._watch()
+            return self._judge()
+        finally:
+            with undisturbed():
+                self.view.hide_cursor(False)
+                self.source.close()
+                self.target.close()
+                self.stack.close()
+
+    def _set_up(self) -> None:
+        steps: list[tuple[str, Callable[[], None]]] = [
+            ("two private PostgreSQL servers", self.stack.start_servers),
+            ("TPC-B tables, queue and triggers; the ledger", self.stack.fill),
+            ("scriptmgr with ticker and consumer", self._start_manager),
+            (f"a load of {self.settings.rate:g} events/s", self.stack.start_load),
+        ]
+        for number, (what, action) in enumerate(steps, 1):
+            self.view.say(f"  [{number}/{len(steps)}] {what} ... ", end="")
+            began = time.monotonic()
+            action()
+            self.view.say(self.view.paint(f"{time.monotonic() - began:.1f} s", DIM))
+        self.view.say()
+
+    def _start_manager(self) -> None:
+        self.stack.start_manager()
+        deadline = time.monotonic() + READY_SECONDS
+        while not (jobs := self.status.read()) or not all(job.get("ready") for job in jobs):
+            self.stack.tend()
+            if time.monotonic() > deadline:
+                told = "; ".join(
+                    f"{job['job_name']} {job['state']}: {job['status_text']}" for job in jobs
+                )
+                raise TransientError(
+                    f"jobs not ready after {READY_SECONDS:.0f} s: {told or 'none'}"
+                )
+            time.sleep(0.05)
+
+    def _watch(self) -> None:
+        probe = Probe(self.source, self.target)
+        probe.begin()
+        self.stop.gentle = True
+        self.view.hide_cursor(True)
+        while not self.stop.event.wait(self._pause(probe)):
+            if self.settings.seconds and time.monotonic() >= probe.started + self.settings.seconds:
+                break
+            self.stack.tend()
+            try:
+                self.last = probe.take(self.status.read())
+            except TransientError:
+                continue  # a server is being restarted
+            self.view.show(self.last, self._head(self.last), self._hints())
+        self.view.hide_cursor(False)
+        self.stop.event.set()  # from now on a signal interrupts
+
+    def _pause(self, probe: Probe) -> float:
+        if self.settings.seconds is None:
+            return self.view.interval
+        left = probe.started + self.settings.seconds - time.monotonic()
+        return max(0.0, min(self.view.interval, left))
+
+    def _head(self, figures: Figures) -> str:
+        end = f" of {clock(self.settings.seconds)}" if self.settings.seconds else ""
+        title = self.view.paint("Skytools demo", BOLD)
+        return (
+            f"{title}   {clock(figures.elapsed)}{end}   load: pgbench TPC-B,"
+            f" {self.settings.rate:g} events/s   Ctrl-C ends it and compares"
+        )
+
+    def _hints(self) -> list[str]:
+        url = f"http://127.0.0.1:{self.stack.port}/metrics"
+        command = " ".join([*map(shorten, self.stack.scriptmgr), "status"])
+        told = self.stack.restarted[-3:]
+        return [
+            f"  metrics    {url}   one job: {url}/ledger",
+            f"  try        {command}",
+            "             kill -9 a job or a PostgreSQL server: it comes back, and nothing is lost",
+            *([f"  started again: {', '.join(told)}"] if told else []),
+        ]
+
+    def _judge(self) -> int:
+        self.view.say()
+        self.view.say("stopping the load, waiting for the consumer, comparing ... ", end="")
+        began = time.monotonic()
+        # Servers that were killed a moment ago must be up for this.
+        self.stack.tend()
+        self.stack.stop_load(self.source)
+        verdict, drained = final_check(self.source, self.target, DRAIN_SECONDS)
+        self.view.say(self.view.paint(f"{time.monotonic() - began:.1f} s", DIM))
+        restarts = sum(int(job.get("restarts") or 0) for job in self.status.read())
+        report(self.view, verdict, drained, restarts, self.stack.state)
+        return 0 if verdict.good and drained else 1
+
+
+def report(view: View, verdict: Verdict, drained: bool, restarts: int, state: Path) -> None:
+    """Print the verdict, and write it to verdict.json in the state folder."""
+    data = {**asdict(verdict), "good": verdict.good, "drained": drained, "restarts": restarts}
+    (state / "verdict.json").write_text(json.dumps(data, indent=2) + "\n")
+    wrong = verdict.altered + verdict.unknown
+    view.say()
+    view.say(
+        f"  events    produced {count(verdict.produced)}   applied {count(verdict.applied)}"
+        f"   lost {verdict.lost}   doubled {verdict.doubled}   altered {wrong}"
+    )
+    view.say(
+        f"  history   {count(verdict.history_rows)} rows compared by hid,"
+        f" {verdict.history_wrong} not equal"
+    )
+    view.say(
+        f"  balances  {count(verdict.balances)} compared with their last update in the ledger,"
+        f" {verdict.balances_wrong} not equal"
+    )
+    view.say(
+        f"  latency   p50 {milliseconds(verdict.p50)}   p99 {milliseconds(verdict.p99)}"
+        f"   max {milliseconds(verdict.worst)}   (commit at the source to the handler)"
+    )
+    view.say(f"  restarts  {restarts} of jobs;  ini files and logs: {shorten(str(state))}")
+    for text in verdict.examples:
+        view.say(f"  - {text}")
+    view.say()
+    if not drained:
+        view.say(
+            view.paint(f"NOT GOOD: the consumer had not caught up in {DRAIN_SECONDS:.0f} s", RED)
+        )
+    elif verdict.good:
+        view.say(view.paint("GOOD: nothing lost, nothing doubled", GREEN, BOLD))
+    elif verdict.produced == 0:
+        view.say(view.paint("NOT GOOD: there was no load, nothing to compare", RED))
+    else:
+        view.say(view.paint("NOT GOOD: the ledger does not equal the source", RED))
+
+
+def clock(seconds: float | None) -> str:
+    """Return a duration as minutes and seconds."""
+    return f"{int(seconds or 0) // 60:02}:{int(seconds or 0) % 60:02}"
+
+
+def shorten(text: str) -> str:
+    """Return a path relative to the current folder where it is below."""
+    path = Path(text)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else text
+
+
+def arguments(argv: list[str]) -> setup.Settings:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog="demo", description="Run the Skytools demo.")
+    parser.add_argument("--seconds", type=positive, help="end after this time (default: at Ctrl-C)")
+    parser.add_argument("--rate", type=positive, default=100.0, help="events per second (100)")
+    parser.add_argument("--state", type=Path, default=ROOT / ".demo", help="state folder (.demo)")
+    given = parser.parse_args(argv)
+    return setup.Settings(rate=given.rate, seconds=given.seconds, state=given.state)
+
+
+def positive(text: str) -> float:
+    """Convert a number above zero."""
+    value = float(text)
+    if not 0 < value < 10**6:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1000000")
+    return value
+
+
+def main(argv: list[str]) -> int:
+    """Run the demo."""
+    settings = arguments(argv)
+    stop, view = Stop(), View()
+    stop.install()
+    view.say("Skytools demo: a TPC-B load on one server, every change carried once to another")
+    with stack.claimed(settings.state) as state:
+        try:
+            return Demo(settings, state, view, stop).run()
+        except KeyboardInterrupt:
+            view.say("\ninterrupted")
+            raise
+        except SkytoolsError:
+            view.say()
+            raise
+
+
+if __name__ == "__main__":
+    sys.exit(guard("demo", lambda: main(sys.argv[1:])))

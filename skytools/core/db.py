@@ -49,6 +49,12 @@ TRANSIENT_CODES = frozenset(
 )
 
 
+_TIMESTAMPTZ = 1184
+_TEXT_TIMES = psycopg2.extensions.new_type(
+    (_TIMESTAMPTZ,), "TEXT_TIMESTAMPTZ", psycopg2.extensions.UNICODE
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Notify:
     """One asynchronous notification."""
@@ -205,10 +211,34 @@ class Database:
             cursor.execute(query, args)
         return cursor
 
-    def query(self, query: Query, args: Args = None) -> list[Row]:
-        """Run a statement and return all its rows."""
-        with self.execute(query, args) as cursor, self._translated():
+    def query(self, query: Query, args: Args = None, *, text_times: bool = False) -> list[Row]:
+        """Run a statement and return all its rows.
+
+        `text_times` leaves timestamptz as the server's text: making datetime objects costs more
+        than all the rest of a row.
+        """
+        with self.connect().cursor() as cursor, self._translated():
+            if text_times:
+                psycopg2.extensions.register_type(_TEXT_TIMES, cursor)
+                # The C converter itself, without a call into Python for each value.
+                casts: dict[int, object] = cursor.string_types  # type: ignore[assignment] # a dict now
+                casts[_TIMESTAMPTZ] = psycopg2.extensions.UNICODE
+            cursor.execute(query, args)
             return cursor.fetchall()
+
+    def query_alone(self, query: Query, args: Args = None) -> list[Row]:
+        """Run a statement as a transaction of its own, in one round trip; return its rows.
+
+        No transaction may be open.
+        """
+        conn = self.connect()
+        with self._translated():
+            conn.autocommit = True
+        try:
+            return self.query(query, args)
+        finally:
+            if not conn.closed:
+                conn.autocommit = self.autocommit
 
     def query_one(self, query: Query, args: Args = None) -> Row | None:
         """Run a statement and return its first row, None without rows."""

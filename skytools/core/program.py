@@ -62,6 +62,8 @@ def parser(daemon: type[Daemon[Any]], name: str) -> argparse.ArgumentParser:
                        help="like -s; twice within a second stops at once")  # fmt: skip
     group.add_argument("-r", "--reload", dest="signal", action="store_const", const="reload",
                        help="make the running process read its ini again")  # fmt: skip
+    p.set_defaults(command=None)
+    daemon.add_arguments(p)
     return p
 
 
@@ -82,6 +84,8 @@ def _main(daemon: type[Daemon[Any]], name: str, argv: list[str]) -> int:
         return 0
     if opts.signal:
         return _signal(loaded.config, opts.signal)
+    if opts.command:
+        return _command(daemon, opts, loaded.config)
     return _serve(daemon, opts, loaded, overrides)
 
 
@@ -102,6 +106,19 @@ def _signal(cfg: DaemonConfig, what: str) -> int:
     sent = send_signal(cfg.pidfile, number)
     text = f"{number.name} sent" if sent else "Old process is not running"
     sys.stdout.write(text + "\n")
+    return 0
+
+
+def _command(daemon: type[Daemon[Any]], opts: argparse.Namespace, cfg: DaemonConfig) -> int:
+    """Run what a switch of the daemon's own asks for, beside a process that may be running."""
+    _logging(cfg, opts)
+    ctx = Context(job_name=cfg.job_name, args=tuple(opts.args))
+    instance = daemon(ctx, cfg)
+    try:
+        instance.command(opts)
+    finally:
+        instance.close()
+        ctx.close_databases()
     return 0
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 from collections.abc import Callable, Sequence
@@ -126,6 +127,17 @@ class Daemon(Generic[ConfigT]):
     def __init__(self, ctx: Context, cfg: ConfigT) -> None:
         self.ctx = ctx
         self.cfg = cfg
+
+    @classmethod
+    def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
+        """Declare switches of its own.
+
+        One that acts instead of running stores a constant in `command`; see command().
+        """
+
+    def command(self, opts: argparse.Namespace) -> None:
+        """Do what `opts.command` says and return: no pidfile, no loop. May raise SkytoolsError."""
+        raise AssertionError(f"{type(self).__name__} must define command()")
 
     def step(self) -> Pause:
         """Do one round of work and say how long to wait. Commits its own work.

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: ISC
+"""PgQ from Python: consumers, producers and the SQL functions they call."""
+
+from skytools.core.config import option, settings
+from skytools.core.db import Database
+from skytools.core.program import main as run
+from skytools.pgq.batch import Batch, BatchReader
+from skytools.pgq.consumer import Consumer
+from skytools.pgq.producer import NewEvent, insert_event, insert_events
+from skytools.pgq.remote import RemoteConsumer
+from skytools.pgq.settings import ConsumerConfig, RemoteConsumerConfig
+from skytools.pgq.types import BatchInfo, ConsumerInfo, Event, QueueInfo, Tick
+
+__all__ = [
+    "Batch",
+    "BatchInfo",
+    "BatchReader",
+    "Consumer",
+    "ConsumerConfig",
+    "ConsumerInfo",
+    "Database",
+    "Event",
+    "NewEvent",
+    "QueueInfo",
+    "RemoteConsumer",
+    "RemoteConsumerConfig",
+    "Tick",
+    "insert_event",
+    "insert_events",
+    "option",
+    "run",
+    "settings",
+]

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: ISC
+"""One typed function for each SQL function of PgQ that is called from Python.
+
+None of them commits. FUNCTIONS lists names and arguments as the server must have them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from skytools.core.db import Database, Row
+from skytools.pgq.types import BatchInfo, ConsumerInfo, QueueInfo, Tick
+
+FUNCTIONS: dict[str, tuple[str, ...]] = {}
+
+
+def _call(name: str, *args: str) -> str:
+    """Note a function and return the statement that calls it."""
+    FUNCTIONS[name] = args
+    named = ", ".join(f"{arg} => %s" for arg in args)
+    return f"select * from {name}({named})"  # noqa: S608 # names from this file only
+
+
+_NEXT_BATCH = _call(
+    "pgq.next_batch_custom",
+    *("i_queue_name", "i_consumer_name", "i_min_lag", "i_min_count", "i_min_interval"),
+)
+# The level holds for this transaction only. Losing the mark of an open batch in a crash does no
+# harm where the work is lost with it, so nobody waits for the disk; see `durable`.
+_NEXT_BATCH_RELAXED = f"{_NEXT_BATCH} where set_config('synchronous_commit', 'off', true) > ''"
+_AT_LEAST_LOCAL = """set_config('synchronous_commit',
+    replace(current_setting('synchronous_commit'), 'off', 'local'), true)"""
+_NEXT_BATCH_DURABLE = f"{_NEXT_BATCH} where {_AT_LEAST_LOCAL} > ''"
+_GET_BATCH_CURSOR = _call(
+    "pgq.get_batch_cursor", "i_batch_id", "i_cursor_name", "i_quick_limit", "i_extra_where"
+)
+_GET_BATCH_EVENTS = _call("pgq.get_batch_events", "x_batch_id")
+_COUNT_EVENTS = _GET_BATCH_EVENTS.replace("*", "count(*)", 1)
+_FINISH_BATCH = _call("pgq.finish_batch", "x_batch_id")
+_EVENT_RETRY = _call("pgq.event_retry", "x_batch_id", "x_event_id", "x_retry_seconds")
+_EVENTS_RETRY = """select sum(pgq.event_retry(x_batch_id => %s, x_event_id => event,
+    x_retry_seconds => seconds)) from unnest(%s::int8[], %s::int4[]) t(event, seconds)"""
+_REGISTER = _call("pgq.register_consumer", "x_queue_name", "x_consumer_id")
+_REGISTER_AT = _call("pgq.register_consumer_at", "x_queue_name", "x_consumer_name", "x_tick_pos")
+_UNREGISTER = _call("pgq.unregister_consumer", "x_queue_name", "x_consumer_name")
+_QUEUE_INFO = _call("pgq.get_queue_info", "i_queue_name")
+_CONSUMER_INFO = _call("pgq.get_consumer_info", "i_queue_name", "i_consumer_name")
+_INSERT_EVENT = _call(
+    "pgq.insert_event",
+    *("queue_name", "ev_type", "ev_data", "ev_extra1", "ev_extra2", "ev_extra3", "ev_extra4"),
+)
+_CURRENT_TABLE = _call("pgq.current_event_table", "x_queue_name")
+_CURRENT_TABLE_FACTS = (
+    _CURRENT_TABLE.replace("*", "t, has_table_privilege(t, 'insert'), now()::text", 1) + " t"
+)
+_CREATE_QUEUE = _call("pgq.create_queue", "i_queue_name")
+_GET_LAST_TICK = _call("pgq_ext.get_last_tick", "a_consumer")
+_SET_LAST_TICK = _call("pgq_ext.set_last_tick", "a_consumer", "a_tick_id")
+_IS_BATCH_DONE = _call("pgq_ext.is_batch_done", "a_consumer", "a_batch_id")
+
+
+def queue_id(db: Database, queue: str) -> int | None:
+    """Return the number of a queue, None when there is no such queue."""
+    row = db.query_one("select queue_id from pgq.queue where queue_name = %s", (queue,))
+    return int(row[0]) if row else None
+
+
+def create_queue(db: Database, queue: str) -> bool:
+    """Create a queue; false when it exists. Needs pgq_admin."""
+    return bool(db.value(_CREATE_QUEUE, (queue,)))
+
+
+def register_consumer(db: Database, queue: str, consumer: str) -> bool:
+    """Register a consumer at the newest tick; false when it is registered already."""
+    return bool(db.value(_REGISTER, (queue, consumer)))
+
+
+def register_consumer_at(db: Database, queue: str, consumer: str, tick_id: int) -> bool:
+    """Move a consumer to a tick, registering it when it is new (true)."""
+    return bool(db.value(_REGISTER_AT, (queue, consumer, tick_id)))
+
+
+def unregister_consumer(db: Database, queue: str, consumer: str) -> int:
+    """Forget a consumer, its place and its retry events; 0 when it was not registered."""
+    return int(db.value(_UNREGISTER, (queue, consumer)))
+
+
+def queue_info(db: Database, queue: str | None = None) -> list[QueueInfo]:
+    """Return one queue, or all of them by name."""
+    return [QueueInfo(*row) for row in db.query(_QUEUE_INFO, (queue,))]
+
+
+def consumer_info(
+    db: Database, queue: str | None = None, consumer: str | None = None
+) -> list[ConsumerInfo]:
+    """Return consumers by queue and name; None stands for any."""
+    return [ConsumerInfo(*row) for row in db.query(_CONSUMER_INFO, (queue, consumer))]
+
+
+def next_batch(
+    db: Database,
+    queue: str,
+    consumer: str,
+    *,
+    min_lag: str | None = None,
+    min_count: int | None = None,
+    min_interval: str | None = None,
+    durable: bool = True,
+) -> BatchInfo | None:
+    """Open the next batch, or return the open one; None when there is none yet.
+
+    A transaction of its own, in one round trip. `durable` waits for the disk whatever the
+    server's synchronous_commit says; without it a crash may forget that the batch was open.
+    Raises DatabaseError when the consumer is not registered.
+    """
+    query = _NEXT_BATCH_DURABLE if durable else _NEXT_BATCH_RELAXED
+    row = db.query_alone(query, (queue, consumer, min_lag, min_count, min_interval))
+    if not row or row[0][0] is None:
+        return None
+    batch_id, tick, prev, tick_time, prev_time, tick_seq, prev_seq = row[0]
+    return BatchInfo(batch_id, Tick(tick, tick_time, tick_seq), Tick(prev, prev_time, prev_seq))
+
+
+def open_cursor(
+    db: Database, batch_id: int, cursor: str, limit: int, where: str | None
+) -> list[Row]:
+    """Declare a cursor over the events of a batch and return the first `limit` of them.
+
+    `where` is SQL over the ten columns. The cursor lives until the end of the transaction.
+    """
+    return db.query(_GET_BATCH_CURSOR, (batch_id, cursor, limit, where), text_times=True)
+
+
+def fetch(db: Database, cursor: str, count: int) -> list[Row]:
+    """Return up to `count` more rows of a cursor made by open_cursor."""
+    return db.query(f"fetch {count:d} from {cursor}", text_times=True)
+
+
+def count_events(db: Database, batch_id: int) -> int:
+    """Return how many events a batch has; the server reads all of them."""
+    count: int = db.value(_COUNT_EVENTS, (batch_id,))
+    return count
+
+
+def table_condition(db: Database, tables: Sequence[str]) -> str:
+    """Return the SQL condition that an event is of one of the tables, by its ev_extra1."""
+    text: str = db.value("select format('ev_extra1 = any (%%L)', %s::text[])", (list(tables),))
+    return text
+
+
+def finish_batch(db: Database, batch_id: int) -> bool:
+    """Close a batch; false when it is not open any more."""
+    return bool(db.value(_FINISH_BATCH, (batch_id,)))
+
+
+def retry_events(db: Database, batch_id: int, events: Iterable[tuple[int, int]]) -> None:
+    """Put events of an open batch off; `events` are (event id, seconds)."""
+    ids, seconds = zip(*events, strict=True)
+    db.value(_EVENTS_RETRY, (batch_id, list(ids), list(seconds)))
+
+
+def insert_event(
+    db: Database, queue: str, ev_type: str | None, ev_data: str | None, extras: Sequence[str | None]
+) -> int:
+    """Append an event and return its id. `extras` are the four extra fields."""
+    event_id: int = db.value(_INSERT_EVENT, (queue, ev_type, ev_data, *extras))
+    return event_id
+
+
+def current_event_table(db: Database, queue: str) -> tuple[str, bool, str]:
+    """Return (table, whether we may insert there, now()) for this transaction.
+
+    The transaction gets its number first: the table may be emptied only after transactions
+    with a number from before the rotation have been read.
+    """
+    db.value("select txid_current()")
+    row = db.query_one(_CURRENT_TABLE_FACTS, (queue,))
+    assert row is not None
+    return row[0], row[1], row[2]
+
+
+def target_position(db: Database, consumer: str) -> int | None:
+    """Lock a consumer's position in this database for this transaction; return its tick id.
+
+    Makes the commit that follows wait for the disk even where synchronous_commit is off.
+    """
+    tick: int | None = db.value(
+        f"""select {_AT_LEAST_LOCAL};
+            select pg_advisory_xact_lock(hashtextextended('pgq_ext ' || %s, 0));
+            {_GET_LAST_TICK}""",
+        (consumer, consumer),
+    )
+    return tick
+
+
+def set_target_position(db: Database, consumer: str, tick_id: int | None) -> None:
+    """Remember the last tick that was applied in this database; None forgets it."""
+    db.value(_SET_LAST_TICK, (consumer, tick_id))
+
+
+def is_batch_done(db: Database, consumer: str, batch_id: int) -> bool:
+    """Tell whether this batch is the last that a Skytools 3 RemoteConsumer applied here."""
+    return bool(db.value(_IS_BATCH_DONE, (consumer, batch_id)))

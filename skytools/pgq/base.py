@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: ISC
+"""What all consumers share: registration, waiting for ticks, counting, telling of failures."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from typing import ClassVar
+
+from skytools.core.config import DaemonConfig
+from skytools.core.db import Database
+from skytools.core.errors import DatabaseError, SkytoolsError
+from skytools.core.service import AGAIN, Context, Daemon, Pause
+from skytools.pgq import api
+from skytools.pgq.batch import Batch, BatchReader
+from skytools.pgq.settings import ConsumerConfig
+from skytools.pgq.stats import ConsumerStats
+
+log = logging.getLogger("skytools")
+
+# SQLSTATEs of a missing schema, table or function: the extension is not there.
+NOT_INSTALLED = frozenset(("3F000", "42P01", "42883"))
+STATUS_SECONDS = 2.0
+
+
+class BaseConsumer(Daemon[ConsumerConfig]):
+    """A daemon that reads one queue. Subclasses say what is done with a batch: work()."""
+
+    Config: ClassVar[type[DaemonConfig]] = ConsumerConfig
+    # Whether a batch must be known to be open on disk before it is worked on.
+    durable: ClassVar[bool] = False
+
+    def __init__(self, ctx: Context, cfg: ConsumerConfig) -> None:
+        super().__init__(ctx, cfg)
+        self.stats = ConsumerStats(ctx.metrics, ctx.clock)
+        self.channel = ""
+        self._reader: BatchReader | None = None
+        self._seen_registered = False
+        self._last_tick = 0
+        self._status_at = 0.0
+        self._seconds = 0.0
+
+    @property
+    def db(self) -> Database:
+        """The queue's database. Work done here is committed with the batch."""
+        cfg = self.cfg
+        return self.ctx.database(
+            "db", cfg.db, autocommit=cfg.pgq_autocommit, lifetime=cfg.connection_lifetime
+        )
+
+    def work(self, batch: Batch) -> None:
+        """Do the work of a batch and finish it."""
+        raise AssertionError(f"{type(self).__name__} must define work()")
+
+    # the loop
+
+    def step(self) -> Pause:
+        """Read and work on one batch."""
+        self.db.check_lifetime()
+        reader = self._reader or self._subscribe()
+        try:
+            batch = reader.next()
+        except DatabaseError:
+            self._reader = None  # the next step looks what has changed
+            raise
+        if batch is None:
+            return self._idle()
+        started = self.ctx.clock.monotonic()
+        try:
+            self.work(batch)
+        except Exception as exc:
+            self._failed(batch, exc)
+            raise
+        self._last_tick = batch.tick.id
+        self._done(batch, self.ctx.clock.monotonic() - started)
+        return self._end_if_once() or AGAIN
+
+    def _idle(self) -> Pause:
+        """Wait for the ticker's notification, or for the next look."""
+        self.stats.report()
+        ended = self._end_if_once()
+        if ended:
+            return ended
+        if not self.channel:
+            return Pause(self.cfg.loop_delay)
+        ours = [n for n in self.db.notifies() if n.channel == self.channel]
+        if any(int(n.payload or 0) > self._last_tick for n in ours):
+            # Came after next_batch had looked. Kept in mind, lest a tick that is held back
+            # by pgq_keep_lag makes a busy loop.
+            self._last_tick = max(int(n.payload or 0) for n in ours)
+            return AGAIN
+        return Pause(self.cfg.loop_delay, wake=(self.db,))
+
+    def _end_if_once(self) -> Pause | None:
+        """End the process when loop_delay asks for it."""
+        if self.cfg.loop_delay > 0:
+            return None
+        self.ctx.signals.stop = True
+        return AGAIN
+
+    def _done(self, batch: Batch, seconds: float) -> None:
+        log.debug("batch %d: %d events in %.3f s", batch.id, batch.events, seconds)
+        self.stats.finished(batch, seconds)
+        self.stats.report()
+        now = self.ctx.clock.monotonic()
+        if now - self._status_at >= STATUS_SECONDS:
+            self._status_at = now
+            lag = self.ctx.clock.time() - batch.tick.time.timestamp()
+            self.ctx.notify.status(f"{self._name()}: at tick {batch.tick.id}, lag {lag:.1f} s")
+
+    def _failed(self, batch: Batch, exc: Exception) -> None:
+        """Say where it happened; the service loop says what, rolls back and waits."""
+        self.stats.failed()
+        event = f"event {batch.current.id}" if batch.current else "no event read"
+        where = f"{self._name()}: batch {batch.id}, {event}"
+        log.error("%s: failed: %s", where, str(exc) or type(exc).__name__)
+        exc.add_note(where)
+
+    def _name(self) -> str:
+        return f"queue {self.cfg.queue_name}, consumer {self.cfg.consumer}"
+
+    # registration
+
+    def _subscribe(self) -> BatchReader:
+        """Make sure that queue and consumer exist, listen for ticks, make the reader."""
+        cfg = self.cfg
+        queue_id = self.queue_id()
+        if not self.registered():
+            self._auto_register()
+        self._seen_registered = True
+        self.db.commit()
+        self._listen(f"pgq_tick_{queue_id}")
+        where = api.table_condition(self.db, _with_schema(cfg.table_filter))
+        self.db.commit()
+        self.stats.use(cfg.queue_name, cfg.consumer, cfg.keepalive_stats)
+        self._reader = BatchReader(
+            self.db,
+            cfg.queue_name,
+            cfg.consumer,
+            block_rows=cfg.pgq_lazy_fetch,
+            min_count=cfg.pgq_batch_collect_events or None,
+            min_interval=cfg.pgq_batch_collect_interval,
+            min_lag=cfg.pgq_keep_lag,
+            where=where if cfg.table_filter else None,
+            durable=self.durable,
+            alive=self.ctx.notify.watchdog,
+        )
+        log.info("reading %s", self._name())
+        self.ctx.notify.status(f"{self._name()}: reading")
+        return self._reader
+
+    def queue_id(self) -> int:
+        """Return the queue's number. Raises SkytoolsError that says what is missing."""
+        queue = self.cfg.queue_name
+        try:
+            found = api.queue_id(self.db, queue)
+        except DatabaseError as exc:
+            if exc.sqlstate not in NOT_INSTALLED:
+                raise
+            raise SkytoolsError(
+                "db: the database has no PgQ; run there: create extension pgq"
+            ) from exc
+        if found is None:
+            raise SkytoolsError(
+                f"db: queue {queue} does not exist; make it: select pgq.create_queue('{queue}')"
+            )
+        return found
+
+    def registered(self) -> bool:
+        """Tell whether the consumer is registered on the queue."""
+        return bool(api.consumer_info(self.db, self.cfg.queue_name, self.cfg.consumer))
+
+    def _auto_register(self) -> None:
+        if self._seen_registered:
+            raise SkytoolsError(
+                f"{self._name()}: was unregistered while running; to register it at the newest"
+                " tick restart the process or use --register"
+            )
+        if not self.cfg.auto_register:
+            raise SkytoolsError(
+                f"{self._name()}: is not registered; run with --register, or set auto_register = 1"
+            )
+        self.register()
+
+    def register(self) -> None:
+        """Register the consumer at the newest tick, committed."""
+        if api.register_consumer(self.db, self.cfg.queue_name, self.cfg.consumer):
+            log.warning("%s: registered; it gets the events from now on", self._name())
+        else:
+            log.info("%s: is registered already", self._name())
+        self.db.commit()
+
+    def unregister(self) -> None:
+        """Forget the consumer's place and its retry events, committed."""
+        if api.unregister_consumer(self.db, self.cfg.queue_name, self.cfg.consumer):
+            log.warning("%s: unregistered", self._name())
+        else:
+            log.info("%s: was not registered", self._name())
+        self.db.commit()
+
+    def _listen(self, channel: str) -> None:
+        """Ask for the ticker's notifications; where that is refused, loop_delay has to do."""
+        if self.channel and self.channel != channel:
+            self.db.unlisten(self.channel)
+        self.channel = ""
+        try:
+            self.db.listen(channel)
+        except DatabaseError as exc:
+            self.db.rollback()
+            log.warning("no notifications, looking every %g s: %s", self.cfg.loop_delay, exc)
+        else:
+            self.channel = channel
+
+    # the program
+
+    def reload(self, cfg: ConsumerConfig) -> None:
+        """Take a new configuration between two batches."""
+        super().reload(cfg)
+        self._reader = None
+        self._seen_registered = False
+
+    @classmethod
+    def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
+        """Declare --register and --unregister."""
+        for command, text in cls.commands().items():
+            parser.add_argument(
+                f"--{command}", dest="command", action="store_const", const=command, help=text
+            )
+
+    @classmethod
+    def commands(cls) -> dict[str, str]:
+        """Return switch -> help of what is done instead of running."""
+        return {
+            "register": "register the consumer on the queue and end",
+            "unregister": "unregister the consumer and end",
+        }
+
+    def command(self, opts: argparse.Namespace) -> None:
+        """Do what a switch asks for."""
+        self.queue_id()
+        getattr(self, opts.command)()
+
+
+def _with_schema(tables: tuple[str, ...]) -> list[str]:
+    return [name if "." in name else f"public.{name}" for name in tables]

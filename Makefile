@@ -31,7 +31,7 @@ venv: prepare .venv/.stamp ## Make the virtual environment in .venv
 .venv/.stamp: pyproject.toml
 	@. $(TOOLCHAIN); echo "venv: making .venv with $$PYTHON"
 	@. $(TOOLCHAIN); [ -x .venv/bin/python ] || "$$PYTHON" -m venv .venv
-	@flock .venv .venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@flock .venv .venv/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 -e '.[dev]'
 	@touch $@
 
 sql: prepare ## Build the extensions and the private PostgreSQL tree

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: ISC
+"""The demo as a user runs it: verdict, exit code, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from examples.demo.stack import leftovers
+from skytools.core import processes
+from tests.fixtures.process import ROOT, Program, Spawn
+from tests.fixtures.wait import wait_until
+
+Start = Callable[..., Program]
+DEMO = (sys.executable, "-m", "examples.demo")
+
+
+@pytest.fixture
+def state() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="skytools-demo-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def start(state: Path, spawn: Spawn) -> Start:
+    return lambda *words: spawn(*DEMO, "--state", state, *words, cwd=ROOT)
+
+
+@pytest.mark.slow
+def test_ten_seconds_end_with_a_good_verdict(start: Start, state: Path) -> None:
+    demo = start("--seconds", "10")
+    told = demo.wait_output("jobs ready", 60)
+    assert "[4/4]" in told
+    listen = (state / "scriptmgr.ini").read_text().split("metrics_listen = ")[1].split()[0]
+    with urllib.request.urlopen(f"http://{listen}/metrics", timeout=10) as answer:
+        metrics = answer.read().decode()
+    assert 'skytools_job_ready{job_name="ledger"} 1.0' in metrics
+    assert demo.wait(90) == 0, demo.output
+    assert demo.output.splitlines()[-1] == "GOOD: nothing lost, nothing doubled"
+    verdict = json.loads((state / "verdict.json").read_text())
+    assert verdict["produced"] == verdict["applied"] > 500
+    faults = ("lost", "doubled", "altered", "unknown", "history_wrong", "balances_wrong")
+    assert {name: verdict[name] for name in faults} == dict.fromkeys(faults, 0)
+    assert verdict["history_rows"] > 100
+    assert leftovers(state) == set()
+
+
+@pytest.mark.slow
+def test_interrupt_under_load_compares_and_ends(start: Start, state: Path) -> None:
+    demo = start()
+    demo.wait_output("jobs ready", 60)
+    demo.signal(signal.SIGINT)
+    assert demo.wait(60) == 0, demo.output
+    assert "GOOD: nothing lost" in demo.output
+    assert leftovers(state) == set()
+
+
+def test_interrupt_while_setting_up_leaves_nothing(start: Start, state: Path) -> None:
+    demo = start()
+    demo.wait_output("[2/4]", 60)
+    demo.signal(signal.SIGINT)
+    assert demo.wait(60) == 130
+    assert "Traceback" not in demo.output
+    assert leftovers(state) == set()
+
+
+@pytest.mark.slow
+def test_killed_demo_gives_way_to_the_next(start: Start, state: Path) -> None:
+    first = start()
+    first.wait_output("jobs ready", 60)
+    first.kill()
+    second = start("--seconds", "3")
+    assert second.wait(90) == 0, second.output
+    assert leftovers(state) == set()
+
+
+@pytest.mark.slow
+def test_killed_job_and_server_come_back(start: Start, state: Path) -> None:
+    demo = start("--seconds", "15")
+    demo.wait_output("jobs ready", 60)
+    consumer = next(pid for pid in leftovers(state) if "ledger.ini" in command_line(pid))
+    os.kill(consumer, signal.SIGKILL)
+    server = int((state / "target" / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
+    processes.kill_servers_in(state / "target" / "data")
+    wait_until(lambda: not processes.is_running(server), 10)
+    assert demo.wait(120) == 0, demo.output
+    verdict = json.loads((state / "verdict.json").read_text())
+    assert verdict["restarts"] >= 1
+    assert leftovers(state) == set()
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def test_two_demos_in_one_folder_exclude_each_other(start: Start) -> None:
+    first = start()
+    first.wait_output("[1/4]", 60)
+    second = start()
+    assert second.wait(30) == 2
+    assert "another demo runs in" in second.output.splitlines()[-1]
+    assert first.running
+
+
+def test_a_folder_with_other_files_is_not_touched(start: Start, state: Path) -> None:
+    (state / "precious").write_text("keep me")
+    demo = start()
+    assert demo.wait(30) == 2
+    assert "not a folder of the demo" in demo.output
+    assert (state / "precious").read_text() == "keep me"
+
+
+@pytest.mark.parametrize("words", [["--rate", "0"], ["--seconds", "-1"], ["--rate", "many"]])
+def test_wrong_arguments(start: Start, words: list[str]) -> None:
+    demo = start(*words)
+    assert demo.wait(30) == 2
+    assert "Traceback" not in demo.output

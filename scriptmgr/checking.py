@@ -44,7 +44,7 @@ def password_warning(path: Path, section: str) -> tuple[str, ...]:
     if not path.stat().st_mode & stat.S_IROTH:
         return ()
     ini = IniFile(path)
-    for key in ini.keys(section):  # noqa: SIM118 - not a dict
+    for key in ini.keys(section):
         if "password=" in (ini.raw(section, key) or "").replace(" ", ""):
             return (f"{path}: {key} holds a password and everybody can read the file: chmod o-r",)
     return ()
@@ -88,7 +88,7 @@ def main() -> int:
         manager = load_manager(
             Path(data["ini"]) if data["ini"] else None, data["instance"], data["overrides"]
         )
-        result = {"jobs": to_data(discover(manager, check_daemon, data["owners"]))}
+        result: dict[str, Any] = {"jobs": to_data(discover(manager, check_daemon, data["owners"]))}
     except SkytoolsError as exc:
         result = {"error": str(exc)}
     json.dump(result, sys.stdout)

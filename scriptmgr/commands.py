@@ -70,7 +70,7 @@ def status(req: Request) -> int:
     except exits.ManagerDown as exc:
         return _status_down(req, str(exc))
     if req.wait:
-        rows = _wait(req, [row["job_name"] for row in rows], lambda row: row["as_wanted"])
+        rows = _wait(req, [row["job_name"] for row in rows], lambda row: row["settled"])
     show_rows(req.out, rows)
     return _outcome(rows)
 
@@ -90,6 +90,7 @@ def _wait(req: Request, names: Sequence[str], done: Callable[[Row], bool]) -> li
     client, wanted = req.client(), set(names)
     while True:
         rows = [row for row in client.status()["jobs"] if row["job_name"] in wanted]
+        rows = _without_twins(rows)
         late = [row["job_name"] for row in rows if not done(row)]
         if not late:
             return rows
@@ -99,13 +100,21 @@ def _wait(req: Request, names: Sequence[str], done: Callable[[Row], bool]) -> li
         time.sleep(POLL)
 
 
+def _without_twins(rows: Sequence[Row]) -> list[Row]:
+    """Drop rejected claims to the name of a job that there is; commands mean the job."""
+    real = {row["job_name"] for row in rows if row["state"] != "rejected"}
+    out = [row for row in rows if row["state"] != "rejected"]
+    twins = {row["job_name"]: row for row in rows if row["job_name"] not in real}
+    return [*out, *twins.values()]
+
+
 def _change(req: Request) -> tuple[list[str], bool]:
     """Send the command; returns the jobs that took it and whether any refused."""
     require_selection(
         req.names, req.service, everything=req.everything, command=req.command
     )  # fmt: skip
-    rows = req.pick(req.client().status()["jobs"])
-    names = list(dict.fromkeys(row["job_name"] for row in rows))
+    rows = _without_twins(req.pick(req.client().status()["jobs"]))
+    names = [row["job_name"] for row in rows]
     refused = req.client().act(req.command, names)
     disabled = {row["job_name"] for row in rows if row["state"] == "disabled"}
     for name, why in refused.items():

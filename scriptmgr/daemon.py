@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""`python -m skytools.scriptmgr.daemon SERVICE INI [ARG...]`: an installed daemon by its service name."""
+"""`python -m skytools.scriptmgr.daemon SERVICE INI [ARG...]`: an installed daemon by service."""
 
 from __future__ import annotations
 

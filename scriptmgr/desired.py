@@ -167,7 +167,7 @@ class JobState:
         if bitten:
             self.tally.watchdog_timeouts += 1
             text = f"no sign of life for {self.job.watchdog_sec:g} s, {text}"
-        elif output:
+        elif output and status > 0:
             text = f"{text}: {output}"
         self._judge(status, text, now)
 
@@ -266,6 +266,9 @@ class JobState:
         if self.phase is Phase.UP:
             running = self.ready or now - self.started >= START_SECONDS
             return "running" if running else "starting"
+        return self._state_down()
+
+    def _state_down(self) -> str:
         if self.desired is Desired.DISABLED:
             return "disabled"
         if self.desired is Desired.STOPPED:

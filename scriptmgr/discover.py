@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Ini files -> jobs. A faulty file becomes a rejected job; it never keeps the others from running."""
+"""Ini files -> jobs. A faulty file becomes a rejected job and never holds up the others."""
 
 from __future__ import annotations
 
@@ -74,7 +74,9 @@ def _unique(jobs: Iterable[Job], owners: Mapping[str, str]) -> list[Job]:
             out.append(job)
         else:
             where = f"[{first.section}] of " if first.config == job.config else ""
-            text = f"job_name {job.name} is taken by {where}{first.config}: set another job_name"
+            text = (
+                f"{job.config}: job_name {job.name} is taken by {where}{first.config}: set another"
+            )
             out.append(replace(job, error=text))
     return out
 
@@ -264,7 +266,7 @@ def _logfile(ini: IniFile, section: str) -> str:
 
 def _digest(ini: IniFile, section: str) -> str:
     """Return a digest of what the section says; comments and layout do not matter."""
-    text = repr(sorted((key, ini.raw(section, key)) for key in ini.keys(section)))  # noqa: SIM118
+    text = repr(sorted((key, ini.raw(section, key)) for key in ini.keys(section)))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

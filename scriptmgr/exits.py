@@ -14,19 +14,19 @@ NO_PERMISSION = 5
 CONFIG = 78
 
 
-class ManagerDown(SkytoolsError):
+class ManagerDown(SkytoolsError):  # noqa: N818 - reads as what is the case
     """Nobody answers on the control socket."""
 
     exit_code = NOT_RUNNING
 
 
-class UnknownJob(SkytoolsError):
+class UnknownJob(SkytoolsError):  # noqa: N818 - reads as what is the case
     """A name on the command line matches no job."""
 
     exit_code = UNKNOWN_JOB
 
 
-class NoPermission(SkytoolsError):
+class NoPermission(SkytoolsError):  # noqa: N818 - reads as what is the case
     """The control socket belongs to somebody else."""
 
     exit_code = NO_PERMISSION

@@ -60,9 +60,13 @@ def to_data(jobs: Iterable[Job]) -> list[dict[str, Any]]:
 
 def from_data(data: Iterable[dict[str, Any]]) -> list[Job]:
     """Read jobs back from JSON data."""
-    return [
-        Job(**{k: tuple(v) if isinstance(v, list) else v for k, v in item.items()}) for item in data
-    ]
+    jobs = []
+    for item in data:
+        values: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in item.items()
+        }
+        jobs.append(Job(**values))
+    return jobs
 
 
 def sort_key(job: Job) -> tuple[str, str, str]:

@@ -104,7 +104,7 @@ def _replaced(path: Path, file: TextIO) -> bool:
     return here.st_ino != there.st_ino or there.st_size < os.lseek(file.fileno(), 0, os.SEEK_CUR)
 
 
-def run_job(req: Request) -> int:
+def run_job(req: Request) -> int:  # noqa: RET503 - become() does not return
     """Become one job, without a manager: what a unit of its own for each job calls."""
     job = _named_job(req)
     if job.error:

@@ -46,7 +46,7 @@ class _Channel:
     def handle_error(self) -> None:
         """Note an error; supervisord would close a channel of its own."""
         self.plugin.counters.hook_errors += 1
-        log.exception("unexpected error in the manager's loop")
+        log.exception("unexpected error in the manager's loop")  # noqa: LOG004 - called in an except
 
 
 class RelayChannel(_Channel):

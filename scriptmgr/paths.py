@@ -68,7 +68,7 @@ class Paths:
         return folder / f"{name}.sock"
 
     def output(self, name: str) -> Path:
-        """What a job printed, beside its own log."""
+        """File with what a job printed, beside its own log."""
         return self.logs / f"{name}.out"
 
 

@@ -55,7 +55,7 @@ def guarded(method: Callable[P, None]) -> Callable[P, None]:
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             method(*args, **kwargs)
-        except Exception:  # noqa: BLE001 - see the docstring
+        except Exception:
             plugin: Any = args[0]
             plugin.counters.hook_errors += 1
             log.exception("unexpected error in %s, please report it", method.__qualname__)
@@ -94,7 +94,7 @@ class Plugin:
     # ---- coupling
 
     def attach(self) -> None:
-        """Hook into the loop; called once, before it starts."""
+        """Couple to the loop; called once, before it starts."""
         events.subscribe(events.SupervisorRunningEvent, self._on_running)
         events.subscribe(events.SupervisorStoppingEvent, self._on_stopping)
         events.subscribe(events.ProcessStateEvent, self._on_process_state)
@@ -102,7 +102,7 @@ class Plugin:
         self._shorten_poll()
 
     def _record_exits(self) -> None:
-        """supervisord drops the status of an early death: note every status as it is reaped."""
+        """Supervisord drops the status of an early death: note every status as it is reaped."""
         original = self.options.waitpid
 
         def waitpid() -> tuple[int | None, int | None]:
@@ -114,7 +114,7 @@ class Plugin:
         self.options.waitpid = waitpid
 
     def _shorten_poll(self) -> None:
-        """supervisord waits a full second; wake up when something of ours is due."""
+        """Supervisord waits a full second; wake up when something of ours is due."""
         original = self.options.poller.poll
 
         def poll(timeout: float) -> Any:
@@ -166,7 +166,7 @@ class Plugin:
         elif state.error:
             log.error("job %s: %s; not started again", state.job.name, state.error)
         else:
-            log.info("job %s stopped", state.job.name)
+            log.info("job %s: stopped", state.job.name)
 
     # ---- the timer
 

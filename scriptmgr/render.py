@@ -87,7 +87,7 @@ def _program(job: Job, paths: Paths) -> str:
 
 
 def _command(name: str) -> str:
-    """Settings travel in the job's ini and jobs.json, so that the command needs no quoting."""
+    """Return the command: settings travel in jobs.json, so that it needs no quoting."""
     return _value(f"{shlex.quote(sys.executable)} -m skytools.scriptmgr.runjob {name}")
 
 

@@ -25,10 +25,21 @@ from skytools.scriptmgr.update import Updater
 log = logging.getLogger("scriptmgr")
 
 _READ_ONLY = (
-    "restart reloadConfig addProcessGroup removeProcessGroup startProcess startProcessGroup "
-    "startAllProcesses stopProcess stopProcessGroup stopAllProcesses signalProcess "
-    "signalProcessGroup signalAllProcesses sendProcessStdin"
-).split()
+    "restart",
+    "reloadConfig",
+    "addProcessGroup",
+    "removeProcessGroup",
+    "startProcess",
+    "startProcessGroup",
+    "startAllProcesses",
+    "stopProcess",
+    "stopProcessGroup",
+    "stopAllProcesses",
+    "signalProcess",
+    "signalProcessGroup",
+    "signalAllProcesses",
+    "sendProcessStdin",
+)
 
 
 class SkytoolsInterface:
@@ -90,7 +101,7 @@ class SkytoolsInterface:
         return json.dumps({"refused": refused})
 
     def update(self, request: str) -> Callable[[], Any]:
-        """Read the inis again: {"dry_run": bool, "reload": bool} -> the plan, or {"error": text}."""
+        """Read the inis again: {"dry_run", "reload": bool} -> the plan, or {"error": text}."""
         data = _data(request)
         answers: list[dict[str, Any]] = []
         try:

@@ -40,6 +40,7 @@ def describe_state(state: JobState, now: float, epoch: float) -> dict[str, Any]:
         "priority": job.priority,
         "logfile": job.logfile,
         "command": list(job.argv),
+        "user": job.user,
         "internal": job.internal,
     }
 
@@ -72,6 +73,7 @@ def describe_unmanaged(job: Job, state: str, *, wanted: bool = True) -> dict[str
         "priority": job.priority,
         "logfile": job.logfile,
         "command": list(job.argv),
+        "user": job.user,
         "internal": job.internal,
     }
 

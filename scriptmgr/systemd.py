@@ -50,11 +50,11 @@ class SystemdNotifier:
             self._notifier.ready()
 
     def reloading(self) -> None:
-        """A reload by HUP begins."""
+        """Say that a reload by HUP begins."""
         self._notifier.reloading()
 
     def reloaded(self) -> None:
-        """The reload is over, well or badly."""
+        """Say that the reload is over, well or badly."""
         self._notifier.ready()
 
     def extend(self, seconds: float) -> None:
@@ -62,5 +62,5 @@ class SystemdNotifier:
         self._notifier.extend(seconds)
 
     def stopping(self) -> None:
-        """The end has begun."""
+        """Say that the end has begun."""
         self._notifier.stopping()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,9 +22,22 @@ COLUMNS = {
 
 # What `--json` gives, in this order; the other keys of a row are for the exporter.
 JSON_KEYS = (
-    "job_name service state desired ready pid uptime_seconds restarts last_exit status_text "
-    "config error start_time last_exit_time next_start_time"
-).split()
+    "job_name",
+    "service",
+    "state",
+    "desired",
+    "ready",
+    "pid",
+    "uptime_seconds",
+    "restarts",
+    "last_exit",
+    "status_text",
+    "config",
+    "error",
+    "start_time",
+    "last_exit_time",
+    "next_start_time",
+)
 
 _COLOURS = {
     "running": "32",
@@ -71,10 +85,16 @@ def _for_people(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _text(row: Mapping[str, Any]) -> str:
     if row["state"] == "backoff" and row["error"]:
-        return f"{row['error']} (failed {row['failures']} times)"
+        return f"{row['error']}; next start {_moment(row['next_start_time'])}"
     if row["state"] in ("running", "starting") and row["ready"] and not row["error"]:
         return str(row["status_text"])
     return "; ".join(text for text in (row["error"], row["status_text"]) if text)
+
+
+def _moment(epoch: float | None) -> str:
+    if epoch is None:
+        return "soon"
+    return f"in {max(1, round(epoch - time.time()))} s"
 
 
 def duration(seconds: float) -> str:

@@ -97,6 +97,7 @@ class Probe:
     def begin(self) -> None:
         """Start the clock when the load starts."""
         self.started = self._pointed = time.monotonic()
+        self.take([])
 
     def take(self, jobs: Sequence[dict[str, Any]]) -> Figures:
         """Read both databases. Raises TransientError when one does not answer."""

@@ -37,8 +37,9 @@ LEDGER = """
     from ledger where ev_id > %s and ev_id <= %s
 """
 LAST_UPDATES = """
-    select distinct on (ev_type) ev_data from ledger
-    where ev_table = %s and ev_type like 'U:%%' order by ev_type, ev_id desc
+    select distinct on (key) ev_data
+    from ledger, substring(ev_data from %s) as key
+    where ev_table = %s and ev_type like 'U:%%' order by key, ev_id desc
 """
 
 
@@ -93,7 +94,8 @@ def compare(source: Database, target: Database) -> Verdict:
         seconds += latencies(source, [(row[5], row[6]) for row in rows])
         for _, ev_type, table, data, *_ in rows:
             if table == "public.pgbench_history" and ev_type.startswith("I:"):
-                history[int(ev_type[2:])] = decode(data)
+                row = decode(data)
+                history[int(row["hid"] or 0)] = row
     _compare_history(verdict, source, history)
     _compare_balances(verdict, source, target)
     verdict.p50 = percentile(seconds, 0.50)
@@ -166,8 +168,8 @@ def _compare_balances(verdict: Verdict, source: Database, target: Database) -> N
     for table, key in setup.TABLES.items():
         if table == "pgbench_history":
             continue
-        balance = f"{key[0]}balance"
-        rows = [decode(data) for (data,) in target.query(LAST_UPDATES, [f"public.{table}"])]
+        balance, key_of = f"{key[0]}balance", rf"(?:^|&){key}=([^&]*)"
+        rows = [decode(data) for (data,) in target.query(LAST_UPDATES, [key_of, f"public.{table}"])]
         ledger = {row[key]: row[balance] for row in rows}
         query = sql.SQL(
             "select {key}::text, {balance}::text from {table}"

@@ -116,7 +116,7 @@ class Schedule:
         not ticked any more (paused), whose producers would notify in vain.
         """
         found = {look.queue_id: look for look in looks}
-        self._strangers.difference_update(found, due.ids)
+        self._strangers.clear()
         if due.everything:
             self._last_round, self._next_round = now, now + self.round_period
             gone = self.queues.keys() - found.keys()

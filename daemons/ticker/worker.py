@@ -81,6 +81,8 @@ class Worker(threading.Thread):
                     self._after(exc)
         finally:
             self.database.close()
+            self._wake_read.close()
+            self._wake_write.close()
 
     def _after(self, exc: SkytoolsError) -> None:
         lost = not self.database.connected
@@ -97,7 +99,7 @@ class Worker(threading.Thread):
 
     def wake(self) -> None:
         """Cut the current pause short, from any thread."""
-        with contextlib.suppress(BlockingIOError):  # full of wake-ups already
+        with contextlib.suppress(OSError):  # full of wake-ups already, or the thread has ended
             self._wake_write.send(b"x")
 
     def pause(self, seconds: float, sockets: Sequence[HasFileno] = ()) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import signal
 import sys
 import threading
@@ -31,6 +32,7 @@ from skytools.core.errors import SkytoolsError, TransientError
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 60.0
 DRAIN_SECONDS = 60.0
+TEND_SECONDS = 0.25
 
 
 class Stop:
@@ -74,7 +76,6 @@ class Demo:
         self.status = JobStatus(state / "run" / "control.sock")
         self.source: Database = setup.open_source(self.stack.source)
         self.target: Database = setup.open_target(self.stack.target)
-        self.last = Figures(0.0)
 
     def run(self) -> int:
         """Do it all; returns the exit code."""
@@ -83,11 +84,12 @@ class Demo:
             self._watch()
             return self._judge()
         finally:
-            with undisturbed():
-                self.view.hide_cursor(False)
-                self.source.close()
-                self.target.close()
-                self.stack.close()
+            # In reverse order, each also when another fails: the terminal may be gone.
+            with undisturbed(), contextlib.ExitStack() as last:
+                last.callback(self.view.hide_cursor, False)
+                last.callback(self.stack.close)
+                last.callback(self.target.close)
+                last.callback(self.source.close)
 
     def _set_up(self) -> None:
         steps: list[tuple[str, Callable[[], None]]] = [
@@ -122,23 +124,20 @@ class Demo:
         probe.begin()
         self.stop.gentle = True
         self.view.hide_cursor(True)
-        while not self.stop.event.wait(self._pause(probe)):
-            if self.settings.seconds and time.monotonic() >= probe.started + self.settings.seconds:
+        end = probe.started + self.settings.seconds if self.settings.seconds else math.inf
+        next_show = probe.started + self.view.interval
+        while (now := time.monotonic()) < end:
+            if self.stop.event.wait(min(TEND_SECONDS, end - now)):
                 break
             self.stack.tend()
-            try:
-                self.last = probe.take(self.status.read())
-            except TransientError:
-                continue  # a server is being restarted
-            self.view.show(self.last, self._head(self.last), self._hints())
+            if time.monotonic() < next_show:
+                continue
+            next_show += self.view.interval
+            with contextlib.suppress(TransientError):  # a server that has just been killed
+                figures = probe.take(self.status.read())
+                self.view.show(figures, self._head(figures), self._hints())
         self.view.hide_cursor(False)
         self.stop.event.set()  # from now on a signal interrupts
-
-    def _pause(self, probe: Probe) -> float:
-        if self.settings.seconds is None:
-            return self.view.interval
-        left = probe.started + self.settings.seconds - time.monotonic()
-        return max(0.0, min(self.view.interval, left))
 
     def _head(self, figures: Figures) -> str:
         end = f" of {clock(self.settings.seconds)}" if self.settings.seconds else ""
@@ -155,7 +154,8 @@ class Demo:
         return [
             f"  metrics    {url}   one job: {url}/ledger",
             f"  try        {command}",
-            "             kill -9 a job or a PostgreSQL server: it comes back, and nothing is lost",
+            f"             kill -9 any of these: jobs, manager {self.stack.manager_pid}, servers"
+            f" {self.stack.source.pid} {self.stack.target.pid}; nothing gets lost",
             *([f"  started again: {', '.join(told)}"] if told else []),
         ]
 

@@ -146,7 +146,17 @@ class Stack:
     def start_manager(self) -> None:
         """Write the ini files and run `scriptmgr run` on them."""
         self.manager_ini = setup.write_inis(self.state, self.source, self.target, self.port)
+        self._run_manager()
+
+    def _run_manager(self) -> None:
         self._manager = self._spawn([*self.scriptmgr, "run"], "scriptmgr.log", "TERM")
+
+    @property
+    def manager_pid(self) -> int | None:
+        """Process id of the running manager, else None."""
+        if self._manager is None or self._manager.poll() is not None:
+            return None
+        return self._manager.pid
 
     def start_load(self) -> None:
         """Start pgbench at the wanted rate; it ends only by `stop_load`."""
@@ -167,10 +177,18 @@ class Stack:
         if self._load is not None and self._load.poll() is not None:
             self.restarted.append("load")
             self.start_load()
-        if self._manager is None or self._manager.poll() is not None:
+        self._tend_manager()
+
+    def _tend_manager(self) -> None:
+        """Do what systemd would: start the manager again, unless it does not want to live."""
+        if self.manager_pid is not None:
+            return
+        if self._manager is not None and self._manager.poll() != -signal.SIGKILL:
             raise SkytoolsError(
                 f"scriptmgr has ended; its last line: {last_line(self.log / 'scriptmgr.log')}"
             )
+        self.restarted.append("manager")
+        self._run_manager()
 
     def stop_load(self, source: Database) -> None:
         """End pgbench and wait until the server has ended its transactions too."""

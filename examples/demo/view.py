@@ -13,7 +13,7 @@ from examples.demo.figures import WINDOW, Figures
 
 BARS = "▁▂▃▄▅▆▇█"
 BOLD, DIM, GREEN, RED, YELLOW = "1", "2", "32", "31", "33"
-REDRAW_SECONDS = 0.5
+REDRAW_SECONDS = 0.25
 LINE_SECONDS = 5.0
 
 JOB_COLUMNS = ("job", "service", "state", "ready", "restarts", "pid", "up", "status")

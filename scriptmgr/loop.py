@@ -132,6 +132,7 @@ def _hup(plugin: Plugin, updater: Updater, signals: SignalChannel) -> None:
     """`update --reload`, told to systemd as a reload."""
     if not signals.take_hup():
         return
+    log.info("SIGHUP: update --reload")
     systemd = plugin.setup.systemd
     systemd.reloading()
     try:

@@ -21,8 +21,11 @@ pytest_plugins = [
     "tests.fixtures.wait",
     "tests.fixtures.server",
     "tests.fixtures.database",
+    "tests.fixtures.queue",
     "tests.fixtures.process",
     "tests.fixtures.prometheus",
+    "tests.fixtures.ticker",
+    "tests.fixtures.site",
 ]
 
 FOLDERS = ("unit", "pg", "e2e")

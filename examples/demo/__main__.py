@@ -132,10 +132,12 @@ class Demo:
             self.stack.tend()
             if time.monotonic() < next_show:
                 continue
-            next_show += self.view.interval
-            with contextlib.suppress(TransientError):  # a server that has just been killed
+            try:
                 figures = probe.take(self.status.read())
-                self.view.show(figures, self._head(figures), self._hints())
+            except TransientError:
+                continue  # a server that has just been killed
+            next_show = max(next_show + self.view.interval, time.monotonic())
+            self.view.show(figures, self._head(figures), self._hints())
         self.view.hide_cursor(False)
         self.stop.event.set()  # from now on a signal interrupts
 

@@ -99,6 +99,8 @@ def translate(name: str, exc: psycopg2.Error) -> SkytoolsError:
         return TransientError(text)
     if not code and isinstance(exc, psycopg2.OperationalError | psycopg2.InterfaceError):
         return TransientError(text)
+    if not code and type(exc) is psycopg2.DatabaseError:
+        return TransientError(text)  # a connection that died while a result was read
     detail = exc.diag.message_detail if code else None
     if detail:
         text += f" [{detail}]"

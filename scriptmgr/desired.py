@@ -79,6 +79,7 @@ class JobState:
     successor: Job | None = None
     config_error: str = ""
     stop_began: float = 0.0
+    patience_ends: float = 0.0  # until when a stopping job may take its time
     policy: RestartPolicy = field(init=False)
     watchdog: Watchdog = field(init=False)
     _ready_since: float = 0.0
@@ -150,6 +151,7 @@ class JobState:
     def stopping(self, now: float) -> None:
         """Note that TERM was sent."""
         self.phase = Phase.STOPPING
+        self.patience_ends = 0.0
         self.stop_began = now
 
     def exited(self, status: int, output: str, now: float, epoch: float) -> None:

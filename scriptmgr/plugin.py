@@ -34,6 +34,7 @@ log = logging.getLogger("scriptmgr")
 
 P = ParamSpec("P")
 IDLE = 1.0  # longest wait of supervisord's loop, seconds
+SHORT = 0.1  # while something has to be looked at again and again
 
 
 @dataclass(slots=True)
@@ -179,8 +180,9 @@ class Plugin:
         """Return for how long the loop may sleep, in seconds."""
         now = time.monotonic()
         dues = [due for state in self.states.values() if (due := state.due()) is not None]
-        if self._shutdown is not None:
-            return 0.1
+        busy = self._shutdown is not None
+        if busy or any(state.patience_ends > now for state in self.states.values()):
+            return SHORT
         if not dues:
             return IDLE
         return min(IDLE, max(0.02, min(dues) - now, self._next_spawn - now))
@@ -191,6 +193,7 @@ class Plugin:
         now = time.monotonic()
         for message in self.setup.relay.receive():
             self._message(message, now)
+        self._hold_back(now)
         if self._shutdown is not None:
             for name in self._shutdown.wave(now):
                 self.supervisord.process_groups[name].stop_all()
@@ -224,7 +227,7 @@ class Plugin:
         if action is Action.RETIRE:
             self._retire(state)
             return
-        process = self.supervisord.process_groups[name].processes[name]
+        process = self._process(name)
         if action is Action.SPAWN:
             self._spawn(state, process)
         elif action is Action.STOP:
@@ -237,6 +240,9 @@ class Plugin:
             self.options.kill(state.pid, signal.SIGABRT)
         else:
             self.options.kill(-state.pid, signal.SIGKILL)
+
+    def _process(self, name: str) -> Any:
+        return self.supervisord.process_groups[name].processes[name]
 
     def _spawn(self, state: JobState, process: Any) -> None:
         make_user_folder(self.setup.paths, state.job)
@@ -279,11 +285,18 @@ class Plugin:
         state.watchdog.extend(now, seconds)
         if state.phase is not Phase.STOPPING:
             return
-        left = state.stop_began + self.manager.config.stop_timeout_max - now
-        process = self.supervisord.process_groups[state.job.name].processes[state.job.name]
-        process.delay = max(process.delay, time.time() + min(seconds, left))
+        latest = state.stop_began + self.manager.config.stop_timeout_max
+        state.patience_ends = max(state.patience_ends, min(now + seconds, latest))
         if self._shutdown is not None:
-            self.setup.systemd.extend(min(seconds, left) + 10)
+            self.setup.systemd.extend(state.patience_ends - now + 10)
+
+    def _hold_back(self, now: float) -> None:
+        """Put off KILL for jobs that asked for more time; supervisord trims a longer delay."""
+        for state in self.states.values():
+            if state.phase is Phase.STOPPING and now < state.patience_ends:
+                process = self._process(state.job.name)
+                left = min(state.patience_ends - now, process.config.stopwaitsecs)
+                process.delay = max(process.delay, time.time() + left)
 
     # ---- the set of jobs
 

@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -171,13 +172,17 @@ class Demo:
         verdict, drained = final_check(self.source, self.target, DRAIN_SECONDS)
         self.view.say(self.view.paint(f"{time.monotonic() - began:.1f} s", DIM))
         restarts = sum(int(job.get("restarts") or 0) for job in self.status.read())
-        report(self.view, verdict, drained, restarts, self.stack.state)
+        again = ["job"] * restarts + self.stack.restarted
+        report(self.view, verdict, drained, Counter(again), self.stack.state)
         return 0 if verdict.good and drained else 1
 
 
-def report(view: View, verdict: Verdict, drained: bool, restarts: int, state: Path) -> None:
+def report(
+    view: View, verdict: Verdict, drained: bool, restarts: Counter[str], state: Path
+) -> None:
     """Print the verdict, and write it to verdict.json in the state folder."""
     data = {**asdict(verdict), "good": verdict.good, "drained": drained, "restarts": restarts}
+    again = ", ".join(f"{number} of {name}" for name, number in restarts.items()) or "none"
     (state / "verdict.json").write_text(json.dumps(data, indent=2) + "\n")
     wrong = verdict.altered + verdict.unknown
     view.say()
@@ -197,7 +202,8 @@ def report(view: View, verdict: Verdict, drained: bool, restarts: int, state: Pa
         f"  latency   p50 {milliseconds(verdict.p50)}   p99 {milliseconds(verdict.p99)}"
         f"   max {milliseconds(verdict.worst)}   (commit at the source to the handler)"
     )
-    view.say(f"  restarts  {restarts} of jobs;  ini files and logs: {shorten(str(state))}")
+    view.say(f"  restarts  {again}")
+    view.say(f"  files     inis and logs are in {shorten(str(state))}")
     for text in verdict.examples:
         view.say(f"  - {text}")
     view.say()

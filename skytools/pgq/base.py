@@ -239,6 +239,7 @@ class BaseConsumer(Daemon[ConsumerConfig]):
         """Do what a switch asks for."""
         self.queue_id()
         getattr(self, opts.command)()
+        self.db.commit()
 
 
 def _with_schema(tables: tuple[str, ...]) -> list[str]:

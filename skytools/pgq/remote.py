@@ -104,7 +104,10 @@ class RemoteConsumer(BaseConsumer):
 
     def _skip(self, batch: Batch) -> None:
         """Finish at the source what the target had committed before something died."""
-        batch.skipped = api.count_events(self.db, batch.id)
+        try:
+            batch.skipped = api.count_events(self.db, batch.id)
+        except DatabaseError:
+            self.db.rollback()  # not open any more; finish() tells
         log.warning("%s: batch %d had been applied, not done again", self._name(), batch.id)
         batch.reader.finish(batch)
 

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: ISC
+"""Appending events from Python."""
+
+from __future__ import annotations
+
+import pytest
+
+from skytools.core.db import Database, merge_conninfo
+from skytools.core.errors import DatabaseError
+from skytools.pgq import NewEvent, insert_event, insert_events
+
+STORED = """select ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4
+    from pgq.event_template order by ev_id"""
+AWKWARD = [
+    NewEvent("t", "plain"),
+    NewEvent(None, None, None, "e2"),
+    NewEvent("", "", "", "", "", ""),
+    NewEvent("t", "tab\tline\nreturn\rback\\slash \\N \\. 'quote' ümlaut 💾"),
+    NewEvent("\\.", "\\N", "a", "b", "c", "d"),
+    NewEvent("last", "one"),
+]
+
+
+@pytest.fixture
+def tx(queue):
+    tx = Database("db", queue.db.conninfo)
+    yield tx
+    tx.close()
+
+
+@pytest.fixture
+def writer(queue):
+    """A connection as a role that may only insert through pgq.insert_event."""
+    db = queue.db
+    if not db.value("select count(*) from pg_roles where rolname = 'test_writer'"):
+        db.execute("create role test_writer login in role pgq_writer")
+    writer = Database("db", merge_conninfo(db.conninfo, user="test_writer"))
+    yield writer
+    writer.close()
+
+
+def test_one_event_in_the_callers_transaction(queue, tx):
+    assert insert_event(tx, "q", "t", "data", "e1") > 0
+    tx.rollback()
+    assert queue.db.query(STORED) == []
+    insert_event(tx, "q", "t", "data", "e1")
+    tx.commit()
+    assert queue.db.query(STORED) == [("t", "data", "e1", None, None, None)]
+
+
+def test_many_events_arrive_as_they_were(queue, tx):
+    assert insert_events(tx, "q", AWKWARD) == len(AWKWARD)
+    tx.commit()
+    assert queue.db.query(STORED) == [tuple(event) for event in AWKWARD]
+    assert queue.db.value("select count(distinct ev_txid) from pgq.event_template") == 1
+    assert queue.db.value("select count(distinct ev_time) from pgq.event_template") == 1
+
+
+def test_a_role_without_copy_gets_the_same(queue, writer):
+    assert insert_events(writer, "q", AWKWARD) == len(AWKWARD)
+    writer.commit()
+    assert queue.db.query(STORED) == [tuple(event) for event in AWKWARD]
+
+
+def test_many_events_roll_back_with_the_transaction(queue, tx):
+    insert_events(tx, "q", AWKWARD)
+    tx.rollback()
+    assert queue.db.query(STORED) == []
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_few_events(queue, tx, count):
+    assert insert_events(tx, "q", [NewEvent("t", str(n)) for n in range(count)]) == count
+    tx.commit()
+    assert [row[1] for row in queue.db.query(STORED)] == [str(n) for n in range(count)]
+
+
+def test_more_than_one_copy(queue, tx):
+    """Events of together 20 MB, from a generator."""
+    events = (NewEvent("t", f"{n} {'x' * 100_000}") for n in range(200))
+    assert insert_events(tx, "q", events) == 200
+    tx.commit()
+    numbers = [int(row[1].split()[0]) for row in queue.db.query(STORED)]
+    assert numbers == list(range(200))
+
+
+def test_queue_names_need_no_quoting(db):
+    db.query("select pgq.create_queue('Odd \"queue''s')")
+    insert_events(db, "Odd \"queue's", [NewEvent("t", "1"), NewEvent("t", "2")])
+    assert db.value("select count(*) from pgq.event_template") == 2
+
+
+def test_unknown_queue_is_told(tx):
+    with pytest.raises(DatabaseError, match=r"[Qq]ueue"):
+        insert_events(tx, "nobody", AWKWARD)
+    tx.rollback()
+    with pytest.raises(DatabaseError, match="No such queue"):
+        insert_event(tx, "nobody", "t", "data")

@@ -15,7 +15,8 @@ PYTEST_ARGS ?=
 T ?= tests/unit tests/pg tests/e2e
 RATE ?= 100
 
-SHELL_SCRIPTS = .ci/prepare .ci/run $(shell find sql/mk tests -name '*.sh' 2>/dev/null)
+# Not sql/mk/env.sh: it is looked at through those that read it.
+SHELL_SCRIPTS = .ci/prepare .ci/run $(shell find sql bench tests -name '*.sh' ! -name env.sh)
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -44,7 +45,7 @@ lint: venv prepare-test ## Check style, types, layers, shell scripts and the C b
 	$(BIN)/mypy --strict --explicit-package-bases examples/demo
 	$(BIN)/mypy --explicit-package-bases tests/fixtures tests/conftest.py
 	$(BIN)/lint-imports
-	shellcheck $(SHELL_SCRIPTS)
+	shellcheck -x -P SCRIPTDIR $(SHELL_SCRIPTS)
 	. $(TOOLCHAIN); $(MAKE) -C sql lint PG_CONFIG="$$PG_CONFIG"
 
 test: venv prepare-test sql ## Run the whole test suite

@@ -1,0 +1,6 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+# Remove what was built for this major: objects, tree, results of tests.
+. "$(dirname -- "${BASH_SOURCE[0]}")/env.sh"
+
+rm -rf "$OBJ" "$TREE" "$TOP_DIR/build/pg$MAJOR.path"

@@ -1,0 +1,8 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+# Install the extensions into the server of PG_CONFIG, or below the folder given (DESTDIR of a package build).
+. "$(dirname -- "${BASH_SOURCE[0]}")/env.sh"
+
+for ext in $EXTENSIONS; do
+    pgxs "$ext" all install DESTDIR="${1:-}"
+done

@@ -1,0 +1,20 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+# Compile the C code with every warning as an error; check that each function file has its header.
+. "$(dirname -- "${BASH_SOURCE[0]}")/env.sh"
+
+failed=0
+for ext in $EXTENSIONS; do
+    OBJ=$OBJ/lint pgxs "$ext" clean >/dev/null
+    OBJ=$OBJ/lint pgxs "$ext" all COPT="-Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare" >/dev/null ||
+        failed=1
+    for file in "$SQL_DIR/$ext"/functions/*.sql; do
+        for word in 'SPDX-License-Identifier: ISC' 'Parameters:' 'Returns:' 'Tables:' 'Locks:' 'Raises:'; do
+            if ! grep -q -- "-- *$word" "$file"; then
+                printf '%s: no line "%s" in the header\n' "$file" "$word" >&2
+                failed=1
+            fi
+        done
+    done
+done
+exit "$failed"

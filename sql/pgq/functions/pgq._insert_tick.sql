@@ -1,0 +1,65 @@
+-- SPDX-License-Identifier: ISC
+-- ----------------------------------------------------------------------
+-- Function: pgq._insert_tick(2)
+--
+--      Tick a queue now, and announce it: NOTIFY pgq_tick_<queue id>, payload the tick's id. The caller holds the
+--      ticker lock of the queue.
+--
+-- Parameters:
+--      i_queue_id      - the queue
+--      i_last_tick_id  - what the caller knows as the last tick, NULL: none
+-- Returns:
+--      id of the new tick, NULL if the last one is another: somebody else has ticked in between
+-- Tables:
+--      select: pgq.queue, pgq.tick
+--      insert: pgq.tick
+-- Locks:
+--      none
+-- Raises:
+--      object_not_in_prerequisite_state - the last tick is in the future of this server
+--      invalid_transaction_state - not in READ COMMITTED: the snapshot is older than the lock
+-- ----------------------------------------------------------------------
+create or replace function pgq._insert_tick(i_queue_id integer, i_last_tick_id bigint)
+returns bigint as $$
+declare
+    q record;
+    last record;
+    event_pos bigint;
+    new_tick_id bigint;
+begin
+    select queue_name, queue_event_seq, queue_tick_seq into q from pgq.queue where queue_id = i_queue_id;
+    select tick_id, tick_event_seq, txid_snapshot_xmin(tick_snapshot) as xmin,
+           txid_snapshot_xmax(tick_snapshot) as xmax, txid_snapshot_xmax(txid_current_snapshot()) as next_txid
+      into last
+      from pgq.tick where tick_queue = i_queue_id order by tick_id desc limit 1;
+    if last.tick_id is distinct from i_last_tick_id then
+        return null;
+    end if;
+    -- Read before the snapshot is taken: an event that is numbered later counts as new after this tick.
+    event_pos := coalesce(pg_sequence_last_value(q.queue_event_seq::regclass), 0);
+
+    if last.tick_id is not null then
+        if current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
+            raise exception 'cannot tick queue % in a % transaction', q.queue_name,
+                upper(current_setting('transaction_isolation')) using errcode = 'invalid_transaction_state',
+                hint = 'A tick must see all that has committed until now: use READ COMMITTED.';
+        end if;
+        if last.xmin > last.next_txid then
+            raise exception 'invalid state of queue %: tick % is in the future of this server',
+                q.queue_name, last.tick_id using errcode = 'object_not_in_prerequisite_state',
+                detail = format('Its oldest transaction is %s, the next one here is %s.', last.xmin, last.next_txid),
+                hint = 'The queue was probably restored from a dump of another server.';
+        end if;
+        if last.xmax > last.next_txid or event_pos < last.tick_event_seq and event_pos > 0 then
+            raise warning 'pgq: queue % has gone backwards: last tick % at event % and transaction %, now % and %',
+                q.queue_name, last.tick_id, last.tick_event_seq, last.xmax, event_pos, last.next_txid;
+        end if;
+    end if;
+
+    insert into pgq.tick (tick_queue, tick_id, tick_event_seq)
+    values (i_queue_id, nextval(q.queue_tick_seq::regclass), event_pos)
+    returning tick_id into new_tick_id;
+    perform pg_notify('pgq_tick_' || i_queue_id, new_tick_id::text);
+    return new_tick_id;
+end;
+$$ language plpgsql set search_path = pg_catalog, pg_temp;

@@ -1,0 +1,24 @@
+-- SPDX-License-Identifier: ISC
+-- ----------------------------------------------------------------------
+-- Function: pgq.current_event_table(1)
+--
+--      Name the table to write events to by INSERT or COPY (ev_time, ev_type, ev_data, ev_extra*; the defaults of
+--      the table give ev_id and ev_txid). The name is valid in the current transaction only, which is made a
+--      producer: it gets its txid, holds the table, and wakes a sleeping ticker when it commits. In a read-only
+--      transaction it just gives the name.
+--
+-- Parameters:
+--      x_queue_name    - name of the queue
+-- Returns:
+--      schema and name of the table
+-- Tables:
+--      select: pgq.queue
+-- Locks:
+--      event table: ROW EXCLUSIVE
+-- Raises:
+--      null_value_not_allowed - no queue name
+--      undefined_object - no such queue
+--      object_not_in_prerequisite_state - Insert into queue disallowed
+-- ----------------------------------------------------------------------
+create or replace function pgq.current_event_table(x_queue_name text)
+returns text as '$libdir/pgq', 'pgq_current_event_table' language c;

@@ -1,0 +1,31 @@
+-- SPDX-License-Identifier: ISC
+-- ----------------------------------------------------------------------
+-- Function: pgq.finish_batch(1)
+--
+--      Close a batch: the consumer moves on to the tick that ended it.
+--
+-- Parameters:
+--      x_batch_id  - id of the batch
+-- Returns:
+--      1 - closed
+--      0 - no such batch, with a WARNING: it was closed before, or given up
+-- Tables:
+--      update: pgq.subscription
+-- Locks:
+--      subscription row: FOR NO KEY UPDATE
+-- Raises:
+--      nothing
+-- ----------------------------------------------------------------------
+create or replace function pgq.finish_batch(x_batch_id bigint)
+returns integer as $$
+begin
+    update pgq.subscription
+       set sub_last_tick = sub_next_tick, sub_next_tick = null, sub_batch = null, sub_active = now()
+     where sub_batch = x_batch_id;
+    if not found then
+        raise warning 'finish_batch: batch % not found', coalesce(x_batch_id::text, 'NULL');
+        return 0;
+    end if;
+    return 1;
+end;
+$$ language plpgsql security definer set search_path = pg_catalog, pg_temp;

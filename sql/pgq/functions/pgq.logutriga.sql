@@ -1,0 +1,33 @@
+-- SPDX-License-Identifier: ISC
+-- ----------------------------------------------------------------------
+-- Function: pgq.logutriga(0)
+--
+--      Trigger that writes changes of a table to a queue: ev_type I:, U: or D: with the key columns, or R for
+--      TRUNCATE; ev_data the row, urlencoded; ev_extra1 the table. Row level for INSERT, UPDATE, DELETE,
+--      statement level for TRUNCATE. Does nothing when session_replication_role is local.
+--
+-- Parameters:
+--      1. name of the queue; then in any order:
+--      SKIP            - BEFORE triggers: the row operation does not happen, only the event is written
+--      ignore=a,b      - leave these columns out; an UPDATE that changes only them makes no event
+--      pkey=a,b        - key columns, instead of the primary key
+--      backup          - UPDATE: the old row, urlencoded, in ev_extra2
+--      deny            - any change is an error
+--      when=EXPR       - write an event only if this is true
+--      ev_type=, ev_data=, ev_extra1= .. ev_extra4=EXPR - SQL expression for a field. Names of columns in EXPR
+--                        stand for values of the new row, for DELETE of the old one.
+--      Columns _pgq_ev_type, _pgq_ev_data, _pgq_ev_extra1 .. 4 are not data: their values replace the fields.
+-- Returns:
+--      what a trigger has to
+-- Tables:
+--      through pgq.insert_event(7), as the current user: who changes the table needs the right to execute it
+-- Locks:
+--      as pgq.insert_event
+-- Raises:
+--      trigger_protocol_violated - called in a wrong way
+--      invalid_parameter_value - unknown option, or one that does not fit
+--      undefined_column - pkey= names a column that is not there
+--      feature_not_supported - UPDATE of a key column; UPDATE or DELETE without a key; denied
+-- ----------------------------------------------------------------------
+create or replace function pgq.logutriga()
+returns trigger as '$libdir/pgq', 'pgq_logutriga' language c;

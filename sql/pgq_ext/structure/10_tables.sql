@@ -1,0 +1,46 @@
+-- SPDX-License-Identifier: ISC
+-- What has been done on this side: marked in the transaction that does the work, so that nothing is done twice.
+do $$
+begin
+    if not exists (select 1 from pg_catalog.pg_roles where rolname = 'pgq_writer') then
+        create role pgq_writer nologin;
+    end if;
+end;
+$$;
+
+create schema pgq_ext;
+
+create table pgq_ext.completed_tick (
+    consumer_id text not null,
+    subconsumer_id text not null default '',
+    last_tick_id bigint not null,
+    primary key (consumer_id, subconsumer_id)
+);
+
+create table pgq_ext.completed_batch (
+    consumer_id text not null,
+    subconsumer_id text not null default '',
+    last_batch_id bigint not null,
+    primary key (consumer_id, subconsumer_id)
+);
+
+create table pgq_ext.completed_event (
+    consumer_id text not null,
+    subconsumer_id text not null default '',
+    batch_id bigint not null,
+    event_id bigint not null,
+    primary key (consumer_id, subconsumer_id, batch_id, event_id)
+);
+
+-- The batch that rows of completed_event belong to.
+create table pgq_ext.partial_batch (
+    consumer_id text not null,
+    subconsumer_id text not null default '',
+    cur_batch_id bigint not null,
+    primary key (consumer_id, subconsumer_id)
+);
+
+select pg_catalog.pg_extension_config_dump('pgq_ext.completed_tick', '');
+select pg_catalog.pg_extension_config_dump('pgq_ext.completed_batch', '');
+select pg_catalog.pg_extension_config_dump('pgq_ext.completed_event', '');
+select pg_catalog.pg_extension_config_dump('pgq_ext.partial_batch', '');

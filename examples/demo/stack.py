@@ -27,6 +27,9 @@ METRICS_PORT = 8432
 # In the environment of all that the demo starts, so that a later demo can find what is left.
 STATE_ENV = "SKYTOOLS_DEMO_STATE"
 CLIENTS = 4
+# A load that ends sooner than this, in seconds, so often in a row, will never work.
+LOAD_LIVES = 2.0
+MAX_LOAD_FAILURES = 12
 # A TPC-B transaction changes three rows and inserts one.
 EVENTS_PER_TRANSACTION = 4
 
@@ -120,6 +123,8 @@ class Stack:
         self.restarted: list[str] = []
         self._manager: subprocess.Popen[bytes] | None = None
         self._load: subprocess.Popen[bytes] | None = None
+        self._load_started = 0.0
+        self._load_failures = 0
 
     def _server(self, name: str, tree: Path) -> PrivateServer:
         # The server's user must be able to write below, and others to pass through.
@@ -163,6 +168,7 @@ class Stack:
         words = [self.source.program("pgbench"), "--no-vacuum", "--protocol=prepared"]
         words += ["--client", str(CLIENTS), "--jobs", "1", "--time", str(10**8)]
         words += ["--rate", f"{self.settings.rate / EVENTS_PER_TRANSACTION:g}"]
+        self._load_started = time.monotonic()
         self._load = self._spawn(
             [*words, self.source.conninfo(setup.SOURCE_DB)], "pgbench.log", "KILL"
         )
@@ -175,9 +181,19 @@ class Stack:
                 server.kill()
                 server.start()
         if self._load is not None and self._load.poll() is not None:
-            self.restarted.append("load")
-            self.start_load()
+            self._tend_load()
         self._tend_manager()
+
+    def _tend_load(self) -> None:
+        """Start pgbench again: it ends when it loses its server. Give up when it never works."""
+        lived = time.monotonic() - self._load_started
+        self._load_failures = 0 if lived > LOAD_LIVES else self._load_failures + 1
+        if self._load_failures > MAX_LOAD_FAILURES:
+            raise SkytoolsError(
+                f"the load does not run; its last line: {last_line(self.log / 'pgbench.log')}"
+            )
+        self.restarted.append("load")
+        self.start_load()
 
     def _tend_manager(self) -> None:
         """Do what systemd would: start the manager again, unless it does not want to live."""

@@ -34,7 +34,12 @@ Checker = Callable[[str, Path, str], tuple[str, ...]]
 
 
 class _Rejected(Exception):  # noqa: N818 - a verdict, not an error
-    """Why a section cannot become a job."""
+    """Why a section cannot become a job: the key at fault, and what is wrong."""
+
+    def __init__(self, key: str, text: str) -> None:
+        super().__init__(key, text)
+        self.key = key
+        self.text = text
 
 
 def config_files(manager: Manager) -> list[Path]:
@@ -160,34 +165,35 @@ def _job(manager: Manager, ini: IniFile, section: str, check: Checker) -> Job:
     )
     try:
         if problems:
-            raise _Rejected(_join(problems))
-        _require_name(ini, section, name)
+            raise ConfigError(problems)
+        _require_name(name)
         _require_user(keys.get("user", ""))
         _require_socket(manager, job)
         job = replace(job, argv=_command(manager, ini, section, keys))
         if not job.disabled and not keys.get("script", ""):
             job = replace(job, warnings=check(service, ini.path, section))
     except _Rejected as exc:
-        return replace(job, error=str(exc))
+        return replace(job, error=str(Problem(str(ini.path), section, exc.key, exc.text)))
     except ConfigError as exc:
         return replace(job, error=_join(exc.problems))
     return job
 
 
-def _require_name(ini: IniFile, section: str, name: str) -> None:
+def _require_name(name: str) -> None:
     if NAME.fullmatch(name) and name not in RESERVED:
         return
     rule = "1 to 64 letters, digits, dots, dashes or underscores"
     text = f"is reserved for the manager: {name}" if name in RESERVED else f"{name!r} is not {rule}"
-    raise _Rejected(str(Problem(str(ini.path), section, "job_name", text)))
+    raise _Rejected("job_name", text)
 
 
 def _require_socket(manager: Manager, job: Job) -> None:
     path = paths_of(manager).metrics_socket(job.name, job.user)
     if len(os.fsencode(path)) > SOCKET_MAX:
         raise _Rejected(
+            "job_name",
             f"{path} is longer than a unix socket's path may be ({SOCKET_MAX} bytes): "
-            "shorten job_name or the manager's runtime_dir"
+            "shorten job_name or the manager's runtime_dir",
         )
 
 
@@ -208,13 +214,14 @@ def _require_user(user: str) -> None:
         return
     if os.geteuid() != 0:
         raise _Rejected(
-            f"user = {user}, but this manager runs as {_me()}: one manager serves one user, "
-            "start another as that user (scriptmgr -I NAME run)"
+            "user",
+            f"{user} is wanted, but this manager runs as {_me()}: one manager serves one user, "
+            "start another as that user (scriptmgr -I NAME run)",
         )
     try:
         pwd.getpwnam(user)
     except KeyError:
-        raise _Rejected(f"user = {user}: there is no such user") from None
+        raise _Rejected("user", f"there is no user {user}") from None
 
 
 def _command(manager: Manager, ini: IniFile, section: str, keys: _Keys) -> tuple[str, ...]:
@@ -223,12 +230,11 @@ def _command(manager: Manager, ini: IniFile, section: str, keys: _Keys) -> tuple
         args = shlex.split(keys.get("args", ""))
         words = shlex.split(keys.get("script", ""))
     except ValueError as exc:
-        raise _Rejected(f"{ini.path}: [{section}] script or args: {exc}") from exc
+        raise _Rejected("", f"script or args: {exc}") from exc
     if not words:
         if service not in daemons() and not keys.disabled:
             raise _Rejected(
-                f"service {section} of {manager.ini} has no script = and no daemon of that name "
-                "is installed"
+                "script", f"is not set (nor in {manager.ini}), and no such daemon is installed"
             )
         words = [sys.executable, "-m", "skytools.scriptmgr.daemon", service]
         return (*words, str(ini.path), *args)
@@ -244,15 +250,15 @@ def _script(words: list[str], base: Path) -> list[str]:
     if not path.exists() and "/" not in words[0]:
         path = Path(shutil.which(words[0]) or path)
     if not path.is_file():
-        raise _Rejected(f"script {path} does not exist")
+        raise _Rejected("script", f"{path} does not exist")
     rest = [str(Path(word).expanduser()) if word.startswith("~") else word for word in words[1:]]
     if path.suffix == ".py":
         # Our interpreter has the packages that its shebang's may lack.
         if not os.access(path, os.R_OK):
-            raise _Rejected(f"script {path} cannot be read")
+            raise _Rejected("script", f"{path} cannot be read")
         return [sys.executable, str(path), *rest]
     if not os.access(path, os.X_OK):
-        raise _Rejected(f"script {path} is not executable: chmod +x it, or name it *.py")
+        raise _Rejected("script", f"{path} is not executable: chmod +x it, or name it *.py")
     return [str(path), *rest]
 
 

@@ -34,6 +34,7 @@ log = logging.getLogger("scriptmgr")
 
 P = ParamSpec("P")
 IDLE = 1.0  # longest wait of supervisord's loop, seconds
+REMIND = 3600.0
 SHORT = 0.1  # while something has to be looked at again and again
 
 
@@ -90,6 +91,7 @@ class Plugin:
         self.exits: dict[int, int] = {}
         self._shutdown: Shutdown | None = None
         self._next_spawn = 0.0
+        self._told: dict[str, tuple[str, float]] = {}  # last failure in the log, and when
         self.adopt(setup.jobs)
 
     # ---- coupling
@@ -161,13 +163,21 @@ class Plugin:
         output = last_line(self.setup.paths.output(state.job.name), state.start_time or 0.0)
         asked = state.phase is Phase.STOPPING
         state.exited(status, output, now, time.time())
-        if state.next_start is not None and not asked:
-            delay = state.next_start - now
-            log.warning("job %s: %s; next start in %.1f s", state.job.name, state.error, delay)
-        elif state.error:
+        if asked and not state.error:
+            log.info("job %s: stopped", state.job.name)
+        elif state.next_start is None:
             log.error("job %s: %s; not started again", state.job.name, state.error)
         else:
-            log.info("job %s: stopped", state.job.name)
+            self._log_failure(state, now)
+
+    def _log_failure(self, state: JobState, now: float) -> None:
+        """Log a failure that is retried. The same one over and over is told once an hour."""
+        told = self._told.get(state.job.name)
+        if told is not None and told[0] == state.error and now - told[1] < REMIND:
+            return
+        self._told[state.job.name] = (state.error, now)
+        delay = (state.next_start or now) - now
+        log.warning("job %s: %s; next start in %.1f s", state.job.name, state.error, delay)
 
     # ---- the timer
 
@@ -250,10 +260,11 @@ class Plugin:
         now = time.monotonic()
         if process.pid:
             state.spawned(process.pid, now, time.time())
-            log.info("job %s: started (pid %d)", state.job.name, process.pid)
+            level = logging.DEBUG if state.policy.failures else logging.INFO
+            log.log(level, "job %s: started (pid %d)", state.job.name, process.pid)
         else:
             state.spawn_failed(process.spawnerr or "cannot be started", now)
-            log.error("job %s: %s", state.job.name, state.error)
+            self._log_failure(state, now)
 
     # ---- messages of jobs
 
@@ -266,6 +277,7 @@ class Plugin:
         state.message(message.fields, now)
         if state.ready and not was_ready:
             log.info("job %s: ready", state.job.name)
+            self._told.pop(state.job.name, None)
         usec = message.fields.get("EXTEND_TIMEOUT_USEC", "")
         if usec.isascii() and usec.isdigit():
             self._extend(state, min(int(usec) / 1e6, self.manager.config.stop_timeout_max), now)

@@ -23,6 +23,7 @@ pytest_plugins = [
     "tests.fixtures.database",
     "tests.fixtures.queue",
     "tests.fixtures.process",
+    "tests.fixtures.walmgr",
     "tests.fixtures.prometheus",
     "tests.fixtures.ticker",
     "tests.fixtures.site",

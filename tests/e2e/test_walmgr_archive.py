@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: ISC
+"""archive_command and restore_command as PostgreSQL calls them."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from skytools.walmgr.archive import archive_command
+from skytools.walmgr.restore import ABSENT, BROKEN, restore_command
+from skytools.walmgr.wal import Segment
+from tests.fixtures.process import run
+from tests.fixtures.wait import wait_until
+from tests.fixtures.walmgr import Hosts, MakeHosts
+from tests.unit.walmgr.segments import SYSTEM, content
+
+FIVE = Segment(1, 5)
+SIX = FIVE.next()
+BIG = content(FIVE)
+
+
+@pytest.fixture
+def host(make_hosts: MakeHosts) -> Hosts:
+    """Give an archive without servers, and the source of a segment."""
+    hosts = make_hosts(start=False)
+    for folder in ("w/logs.complete", "w/logs.partial", "pg_wal"):
+        hosts.folder(folder)
+    put(hosts, FIVE.name, BIG)
+    return hosts
+
+
+def put(hosts: Hosts, name: str, data: bytes) -> Path:
+    path = hosts.root / "pg_wal" / name
+    path.write_bytes(data)
+    hosts.give(path)
+    return path
+
+
+def archived(hosts: Hosts) -> list[str]:
+    return sorted(p.name for p in hosts.completed.iterdir() if not p.name.startswith("."))
+
+
+def leftovers(hosts: Hosts) -> list[Path]:
+    return list((hosts.completed / ".incoming").glob("*"))
+
+
+def in_shell(hosts: Hosts, command: str, name: str, path: str) -> int:
+    """Run a command as the server does and return its exit code."""
+    text = command.replace("%p", path).replace("%f", name).replace("%r", name)
+    return hosts.shell(text.replace("%%", "%")).code
+
+
+def test_a_servers_wal_is_archived_whole(make_hosts: MakeHosts) -> None:
+    hosts = make_hosts(start=False)
+    hosts.folder("w/logs.complete")
+    hosts.primary.settings.update(
+        archive_mode="on", archive_command=archive_command(str(hosts.program), str(hosts.ini))
+    )
+    hosts.primary.initdb()
+    hosts.primary.start()
+    database = hosts.sql(hosts.primary)
+    wanted = []
+    for number in range(3):
+        database.execute(f"create table t{number} as select generate_series(1, 1000)")
+        lsn = database.value("select pg_switch_wal()")
+        wanted.append(database.value("select pg_walfile_name(%s)", [lsn]))
+
+    def counted() -> bool:
+        return database.value("select archived_count from pg_stat_archiver") >= len(wanted)
+
+    wait_until(counted)
+    assert archived(hosts) == wanted
+    assert database.value("select failed_count from pg_stat_archiver") == 0
+    system = database.value("select system_identifier from pg_control_system()")
+    assert (hosts.completed / ".identity").read_text() == f"{system}\n"
+
+
+def test_kill_at_any_moment_never_leaves_a_torn_file(host: Hosts) -> None:
+    host.write_ini(archive_compression="zstd")
+    dice = random.Random(5)
+    source = host.root / "pg_wal" / FIVE.name
+    killed = 0
+    for number in range(15):
+        segment = Segment(1, number + 10)
+        put(host, segment.name, content(segment))
+        process = subprocess.Popen(
+            host.command("xarchive", source.with_name(segment.name), segment.name)
+        )
+        try:
+            process.wait(dice.uniform(0.0, 0.12))
+        except subprocess.TimeoutExpired:
+            process.kill()
+        killed += process.wait() < 0
+        if process.returncode == 0:
+            assert f"{segment.name}.zst" in archived(host)
+        assert host.walmgr("xarchive", source.with_name(segment.name), segment.name).code == 0
+        target = host.root / "pg_wal" / "RECOVERYXLOG"
+        assert host.walmgr("xrestore", segment.name, target).code == 0
+        assert target.read_bytes() == content(segment)
+        source.with_name(segment.name).unlink()
+    assert killed > 2
+
+
+@pytest.mark.parametrize("verb", ["xarchive", "xrestore"])
+def test_the_commands_load_nothing_heavy(host: Hosts, verb: str) -> None:
+    """Start time is import time: PostgreSQL pays it for every segment."""
+    python = host.program.read_text().splitlines()[0].removeprefix("#!")
+    done = run(
+        *host.words(python, "-X", "importtime", host.program, host.ini, verb),
+        *([f"pg_wal/{FIVE.name}", FIVE.name] if verb == "xarchive" else [SIX.name, "pg_wal/x"]),
+        cwd=host.root,
+    )
+    assert done.code == (0 if verb == "xarchive" else ABSENT)
+    loaded = {line.rpartition("|")[2].strip() for line in done.err.splitlines()}
+    assert "skytools.walmgr.store" in loaded
+    heavy = {"argparse", "subprocess", "pathlib", "dataclasses", "configparser", "psycopg2"}
+    assert loaded.isdisjoint(heavy | {"skytools.core", "typing", "json", "logging"})
+
+
+@pytest.mark.root
+def test_a_full_disk_is_a_failure_that_passes(host: Hosts) -> None:
+    mount = host.completed
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", mount], check=True)
+    try:
+        host.give(mount)
+        assert host.walmgr("xarchive", f"pg_wal/{FIVE.name}", FIVE.name).code == 0
+        put(host, SIX.name, content(SIX))
+        failed = host.walmgr("xarchive", f"pg_wal/{SIX.name}", SIX.name)
+        assert (failed.code, failed.err.count("\n")) == (1, 1)
+        assert "No space left on device" in failed.err
+        assert archived(host) == [FIVE.name]
+        assert leftovers(host) == []
+        subprocess.run(["mount", "-o", "remount,size=50m", mount], check=True)
+        assert host.walmgr("xarchive", f"pg_wal/{SIX.name}", SIX.name).code == 0
+    finally:
+        subprocess.run(["umount", mount], check=True)
+
+
+def test_an_archive_that_is_not_mounted_is_neither_made_nor_empty(host: Hosts) -> None:
+    host.completed.rmdir()
+    done = host.walmgr("xarchive", f"pg_wal/{FIVE.name}", FIVE.name)
+    assert (done.code, "logs.complete" in done.err) == (1, True)
+    assert host.walmgr("xrestore", FIVE.name, "pg_wal/x").code == BROKEN
+    assert not host.completed.exists()
+
+
+def test_only_a_missing_file_is_absent(host: Hosts) -> None:
+    command = restore_command(str(host.program), str(host.ini), standby=False)
+    standby = restore_command(str(host.program), str(host.ini), standby=True)
+    assert in_shell(host, command, SIX.name, "pg_wal/x") == 1
+    assert host.walmgr("xarchive", f"pg_wal/{FIVE.name}", FIVE.name).code == 0
+    assert in_shell(host, command, FIVE.name, "pg_wal/x") == 0
+    assert (host.root / "pg_wal" / "x").read_bytes() == BIG
+    (host.completed / FIVE.name).write_bytes(BIG[:5000])
+    assert in_shell(host, command, FIVE.name, "pg_wal/y") == BROKEN
+    assert in_shell(host, standby, FIVE.name, "pg_wal/y") == 1
+    assert not (host.root / "pg_wal" / "y").exists()
+
+
+@pytest.mark.parametrize("ini", ["good", "broken", "missing"])
+def test_a_program_that_cannot_start_never_ends_recovery(host: Hosts, ini: str) -> None:
+    program, path = str(host.program), str(host.ini)
+    if ini == "good":
+        program = "/no/such/walmgr"
+    elif ini == "broken":
+        host.ini.write_text("nonsense")
+    else:
+        path = "/no/such.ini"
+    assert in_shell(host, restore_command(program, path, standby=False), FIVE.name, "x") == BROKEN
+    assert in_shell(host, archive_command(program, path), FIVE.name, f"pg_wal/{FIVE.name}") == 1
+
+
+def test_paths_with_odd_characters_reach_the_program(host: Hosts) -> None:
+    odd = host.root / "it's 100% odd.ini"
+    odd.write_text(host.ini.read_text())
+    command = archive_command(str(host.program), str(odd))
+    assert in_shell(host, command, FIVE.name, f"pg_wal/{FIVE.name}") == 0
+
+
+def test_an_unfinished_segment_is_served_only_after_stop(host: Hosts) -> None:
+    partial = host.partials / (FIVE.name + ".final")
+    partial.write_bytes(BIG)
+    host.give(partial)
+    assert host.walmgr("xrestore", FIVE.name, "pg_wal/x").code == ABSENT
+    (host.completed / "STOP").touch()
+    (host.completed / "PAUSE").touch()
+    assert host.walmgr("xrestore", FIVE.name, "pg_wal/x").code == 0
+    assert host.walmgr("xrestore", SIX.name, "pg_wal/x").code == ABSENT
+
+
+def test_segments_go_over_ssh_and_come_back(host: Hosts) -> None:
+    slave = host.root / "slave.ini"
+    slave.write_text(f"[walmgr]\nwalmgr_data = {host.data}\narchive_compression = lz4\n")
+    host.write_ini(
+        slave="standby.example", slave_config=str(slave), ssh_command=str(host.loopback_ssh()),
+        completed_wals=f"standby.example:{host.completed}",
+    )  # fmt: skip
+    put(host, SIX.name, content(SIX))
+    assert host.walmgr("xarchive", f"pg_wal/{FIVE.name}", FIVE.name).code == 0
+    assert host.walmgr("xarchive", f"pg_wal/{FIVE.name}", FIVE.name).code == 0
+    assert archived(host) == [f"{FIVE.name}.lz4"]
+    assert host.walmgr("xrestore", FIVE.name, "pg_wal/x").code == 0
+    assert (host.root / "pg_wal" / "x").read_bytes() == BIG
+    assert host.walmgr("xrestore", SIX.name, "pg_wal/y").code == ABSENT
+    (host.root / "down").touch()
+    failed = host.walmgr("xarchive", f"pg_wal/{SIX.name}", SIX.name)
+    assert failed.code == 1
+    assert "host standby.example: " in failed.err
+    assert host.walmgr("xrestore", FIVE.name, "pg_wal/y").code == BROKEN
+    assert not (host.root / "pg_wal" / "y").exists()
+    assert archived(host) == [f"{FIVE.name}.lz4"]
+
+
+def test_a_cut_transfer_is_refused(host: Hosts) -> None:
+    with (host.root / "pg_wal" / FIVE.name).open("rb") as source:
+        os.truncate(source.name, len(BIG) // 2)
+        done = subprocess.run(
+            host.command("xput", FIVE.name, str(len(BIG)), "0" * 64),
+            stdin=source, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert "arrived incomplete or damaged" in done.stderr
+    assert archived(host) == []
+
+
+@pytest.mark.parametrize("arguments", [(), ("a",), ("pg_wal/x", "not-wal"), ("a", "b", "c")])
+def test_wrong_arguments_are_one_line(host: Hosts, arguments: tuple[str, ...]) -> None:
+    for verb, code in (("xarchive", 1), ("xrestore", BROKEN)):
+        done = host.walmgr(verb, *arguments)
+        assert (done.code, done.err.count("\n")) == (code, 1), done.err
+        assert done.err.startswith(f"walmgr {verb}: ")
+
+
+def test_a_foreign_cluster_cannot_write_into_the_archive(host: Hosts) -> None:
+    assert host.walmgr("xarchive", f"pg_wal/{FIVE.name}", FIVE.name).code == 0
+    put(host, SIX.name, content(SIX, system=99))
+    failed = host.walmgr("xarchive", f"pg_wal/{SIX.name}", SIX.name)
+    assert failed.code == 1
+    assert f"of another cluster: 99, not {SYSTEM}" in failed.err

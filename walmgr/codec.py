@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: ISC
+"""Compression of archived files: gzip by the interpreter, zstd and lz4 by their programs.
+
+Every format carries a checksum of the content, so a damaged file is noticed when it is read.
+"""
+
+from __future__ import annotations
+
+import os
+
+from skytools.walmgr.wal import WalError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SUFFIXES = {"none": "", "gzip": ".gz", "lz4": ".lz4", "zstd": ".zst"}
+_COMPRESS = {
+    "zstd": ("zstd", "-q", "-1", "--check", "-c"),
+    "lz4": ("lz4", "-q", "-1", "-c"),
+}
+_EXPAND = {"zstd": ("zstd", "-q", "-d", "-c"), "lz4": ("lz4", "-q", "-d", "-c")}
+_GZIP_LEVEL = 1
+CHUNK = 1 << 20
+
+
+def compress(codec: str, source: int, target: int) -> None:
+    """Copy a file descriptor to another, compressed. Raises WalError or OSError."""
+    if codec == "none":
+        copy(source, target)
+    elif codec == "gzip":
+        import zlib
+
+        _through(zlib.compressobj(_GZIP_LEVEL, wbits=31), source, target)
+    else:
+        run(_COMPRESS[codec], source, target)
+
+
+def expand(codec: str, source: int, target: int) -> None:
+    """Copy a compressed file descriptor to another in the clear. Raises WalError or OSError."""
+    if codec == "none":
+        copy(source, target)
+    elif codec == "gzip":
+        _gunzip(source, target)
+    else:
+        run(_EXPAND[codec], source, target)
+
+
+def copy(source: int, target: int) -> None:
+    """Copy the rest of a file, inside the kernel where it can (shared blocks on btrfs and xfs)."""
+    if not _copied_in_kernel(source, target):
+        while data := os.read(source, CHUNK):
+            write_all(target, data)
+
+
+def _copied_in_kernel(source: int, target: int) -> bool:
+    import stat
+
+    if not all(stat.S_ISREG(os.fstat(fd).st_mode) for fd in (source, target)):
+        return False
+    left = os.fstat(source).st_size - os.lseek(source, 0, os.SEEK_CUR)
+    try:
+        while left > 0:
+            done = os.copy_file_range(source, target, left)
+            if done == 0:
+                break
+            left -= done
+    except OSError as exc:
+        import errno
+
+        # Other file systems, old kernels: what is left goes through this process.
+        if exc.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
+    return left <= 0
+
+
+def write_all(target: int, data: bytes) -> None:
+    """Write to the last byte."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(target, view) :]
+
+
+def _gunzip(source: int, target: int) -> None:
+    import zlib
+
+    machine = zlib.decompressobj(wbits=31)
+    try:
+        _through(machine, source, target)
+    except zlib.error as exc:
+        raise WalError(f"damaged gzip file: {exc}") from exc
+    if not machine.eof:
+        raise WalError("damaged gzip file: it ends too early")
+
+
+def _through(machine: object, source: int, target: int) -> None:
+    step = machine.compress if hasattr(machine, "compress") else machine.decompress  # type: ignore[attr-defined]
+    while data := os.read(source, CHUNK):
+        write_all(target, step(data))
+    write_all(target, machine.flush())  # type: ignore[attr-defined]
+
+
+def run(command: Sequence[str], source: int, target: int) -> None:
+    """Run a program from one descriptor to another. Raises WalError when it fails."""
+    code = exit_code(command, source, target)
+    if code != 0:
+        raise WalError(f"{command[0]} failed with exit code {code}")
+
+
+def exit_code(command: Sequence[str], source: int, target: int) -> int:
+    """Run a program from one descriptor to another; a signal counts as negative exit code.
+
+    Raises OSError when it cannot be started.
+    """
+    actions = [(os.POSIX_SPAWN_DUP2, source, 0), (os.POSIX_SPAWN_DUP2, target, 1)]
+    try:
+        pid = os.posix_spawnp(command[0], list(command), os.environ, file_actions=actions)
+    except OSError as exc:
+        text = f"cannot be run, is it installed? ({exc.strerror})"
+        raise OSError(exc.errno, text, command[0]) from exc
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

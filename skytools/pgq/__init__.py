@@ -5,10 +5,10 @@ from skytools.core.config import option, settings
 from skytools.core.db import Database
 from skytools.core.program import main as run
 from skytools.pgq.batch import Batch, BatchReader
+from skytools.pgq.config import ConsumerConfig, RemoteConsumerConfig
 from skytools.pgq.consumer import Consumer
 from skytools.pgq.producer import NewEvent, insert_event, insert_events
 from skytools.pgq.remote import RemoteConsumer
-from skytools.pgq.settings import ConsumerConfig, RemoteConsumerConfig
 from skytools.pgq.types import BatchInfo, ConsumerInfo, Event, QueueInfo, Tick
 
 __all__ = [

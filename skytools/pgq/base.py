@@ -13,7 +13,7 @@ from skytools.core.errors import DatabaseError, SkytoolsError
 from skytools.core.service import AGAIN, Context, Daemon, Pause
 from skytools.pgq import api
 from skytools.pgq.batch import Batch, BatchReader
-from skytools.pgq.settings import ConsumerConfig
+from skytools.pgq.config import ConsumerConfig
 from skytools.pgq.stats import ConsumerStats
 
 log = logging.getLogger("skytools")

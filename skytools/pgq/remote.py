@@ -14,7 +14,7 @@ from skytools.core.service import Context
 from skytools.pgq import api
 from skytools.pgq.base import NOT_INSTALLED, BaseConsumer
 from skytools.pgq.batch import Batch
-from skytools.pgq.settings import RemoteConsumerConfig
+from skytools.pgq.config import RemoteConsumerConfig
 from skytools.pgq.types import Event
 
 log = logging.getLogger("skytools")

@@ -8,7 +8,7 @@ import pytest
 from skytools.core.config import load
 from skytools.core.errors import ConfigError
 from skytools.pgq import ConsumerConfig, RemoteConsumerConfig
-from skytools.pgq.settings import check_interval
+from skytools.pgq.config import check_interval
 
 
 @pytest.fixture

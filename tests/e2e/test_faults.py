@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: ISC
+"""Every process of the demo's chain killed in the middle of load: nothing lost, nothing doubled.
+
+Twenty rounds and more of kill -9: the consumer, the ticker, the exporter, the manager, either
+server. FAULT_ROUNDS and FAULT_SEED in the environment make it longer, or the same again.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from examples.demo import setup
+from examples.demo.stack import Stack, claimed, leftovers
+from examples.demo.verify import final_check
+from skytools.core import processes
+from skytools.core.db import Database
+from skytools.core.errors import SkytoolsError, TransientError
+from skytools.scriptmgr.client import Client
+from tests.fixtures.wait import wait_until
+
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "24"))
+SEED = int(os.environ.get("FAULT_SEED", str(int(time.time()))))
+RATE = 400.0
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="skytools-faults-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+class Victims:
+    """The chain under load and how each part of it is killed."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self._client = Client(stack.state / "run" / "control.sock", timeout=5)
+        self.kills: dict[str, Callable[[], None]] = {
+            "consumer": lambda: self.kill_job("ledger"),
+            "ticker": lambda: self.kill_job("ticker"),
+            "exporter": lambda: self.kill_job("exporter"),
+            "manager": self.kill_manager,
+            "source server": stack.source.kill,
+            "target server": stack.target.kill,
+        }
+
+    def jobs(self) -> dict[str, dict[str, Any]]:
+        """Return job name -> record, nothing while the manager is away."""
+        try:
+            return {job["job_name"]: job for job in self._client.status()["jobs"]}
+        except SkytoolsError:
+            return {}
+
+    def kill_job(self, word: str) -> None:
+        (pid,) = (job["pid"] for name, job in self.jobs().items() if word in name)
+        os.kill(pid, signal.SIGKILL)
+        gone = lambda: not processes.is_running(pid)  # noqa: E731
+        wait_until(gone, 10, f"the end of {word}")
+
+    def kill_manager(self) -> None:
+        pid = self.stack.manager_pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: self.stack.manager_pid is None, 10, "the manager's end")
+
+    def all_ready(self) -> bool:
+        self.stack.tend()
+        jobs = self.jobs()
+        return bool(jobs) and all(job["ready"] for job in jobs.values())
+
+
+def applied(target: Database) -> int:
+    """Return how many events have arrived, -1 while the server is away."""
+    try:
+        return int(target.value("select count(*) from ledger"))
+    except TransientError:
+        return -1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_kill_9_of_every_process_at_random_loses_and_doubles_nothing(folder, no_orphans) -> None:
+    dice = random.Random(SEED)
+    with claimed(folder) as state:
+        stack = Stack(setup.Settings(rate=RATE, seconds=None, state=state), state)
+        source, target = setup.open_source(stack.source), setup.open_target(stack.target)
+        try:
+            stack.start_servers()
+            stack.fill()
+            stack.start_manager()
+            victims = Victims(stack)
+            wait_until(victims.all_ready, 60, "all jobs ready")
+            stack.start_load()
+            kinds = list(victims.kills)
+            # Each kind at least three times, in random order.
+            rounds = [kinds[number % len(kinds)] for number in range(ROUNDS)]
+            dice.shuffle(rounds)
+            for number, kind in enumerate(rounds):
+                what = f"round {number} ({kind}), FAULT_SEED={SEED}"
+                before = applied(target)
+                wait_until(lambda b=before: applied(target) > b, 60, f"load before {what}")
+                # Kill at any point of a batch, not just after one.
+                time.sleep(dice.uniform(0, 0.2))
+                victims.kills[kind]()
+                wait_until(victims.all_ready, 90, f"recovery after {what}")
+            before = applied(target)
+            wait_until(lambda: applied(target) > before, 60, "load after the last round")
+            stack.stop_load(source)
+            verdict, drained = final_check(source, target, 60.0)
+            states = {job["state"] for job in victims.jobs().values()}
+        finally:
+            source.close()
+            target.close()
+            stack.close()
+        assert leftovers(state) == set()
+    assert drained, f"FAULT_SEED={SEED}"
+    assert verdict.good, f"FAULT_SEED={SEED}: {verdict}"
+    assert states == {"running"}

@@ -56,6 +56,12 @@ demo: venv sql ## Run the demo until Ctrl-C; SECONDS=30 ends by itself, RATE=100
 	@. $(TOOLCHAIN); SKYTOOLS_PG_MAJOR=$(MAJOR) \
 		exec $(BIN)/python -m examples.demo --rate $(RATE) $(if $(SECONDS),--seconds $(SECONDS))
 
+docs: venv ## Write the generated pages of docs/ again
+	$(BIN)/python docs/generate.py
+
+bench: venv sql ## Measure against Debian's pgq 3.5, side by side; writes docs/benchmarks.md
+	$(BIN)/python -m bench.run --write
+
 clean: ## Remove what was built, except .venv
 	@[ ! -f sql/Makefile ] || $(MAKE) -C sql clean >/dev/null
 	@rm -rf build .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
@@ -64,4 +70,4 @@ clean: ## Remove what was built, except .venv
 distclean: clean ## Remove .venv too
 	@rm -rf .venv
 
-.PHONY: help prepare prepare-test venv sql lint test demo clean distclean
+.PHONY: help prepare prepare-test venv sql lint test demo docs bench clean distclean

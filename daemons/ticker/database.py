@@ -150,8 +150,9 @@ class DatabaseTicker:
 
     def _database(self, lock_timeout: float) -> Database:
         database = self.ctx.new_database(
-            self.name, self.conninfo, autocommit=True, lifetime=self.cfg.connection_lifetime
+            "base_connstr", self.conninfo, autocommit=True, lifetime=self.cfg.connection_lifetime
         )
+        database.name = self.name  # for error texts; metrics are labelled by the config key
         database.on_connect(api.session_settings(lock_timeout))
         return database
 

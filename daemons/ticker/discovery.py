@@ -33,7 +33,8 @@ class Discovery:
         self.cfg = cfg
         self._changed = changed
         name = cfg.initial_database
-        database = ctx.new_database(name, conninfo(cfg, name), autocommit=True)
+        database = ctx.new_database("initial_database", conninfo(cfg, name), autocommit=True)
+        database.name = name
         self.worker = Worker("discovery", database, self._session, self._failed)
         self.worker.start()
 

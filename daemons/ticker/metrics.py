@@ -152,9 +152,12 @@ class TickerMetrics:
         self.consumers_cut.labels(database=database).set(max(len(rows) - room, 0))
 
     def forget_figures(self, database: str) -> None:
-        """Remove what is no longer known of a database's queues: absent, not stale."""
+        """Remove what is no longer known of a database's queues: absent, not stale.
+
+        Counters stay: they only stand still.
+        """
         with self._lock:
-            for queue in self._queues.pop(database, set()):
+            for queue in self._queues.get(database, set()):
                 _remove(self.queue_gauges.values(), queue)
             for consumer in self._consumers.pop(database, set()):
                 _remove(self.consumer_gauges.values(), consumer)
@@ -164,8 +167,7 @@ class TickerMetrics:
         """Remove every series of a database that is no longer served."""
         self.forget_figures(database)
         with self._lock:
-            for key in [key for key in self._event_ids if key[0] == database]:
-                self._remove_queues({key})
+            self._remove_queues(self._queues.pop(database, set()))
             for operation in self._operations.pop(database, set()):
                 _remove([self.maint_seconds], (database, operation))
         for stage in STAGES:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -157,7 +158,7 @@ def test_a_broken_queue_backs_off_and_leaves_the_others_alone(schedule):
         now = schedule.queues[1].next_look
         waits.append(now)
         schedule.saw([look(1, "error", None, "sequence is lost")], Due(False, [1]), now)
-    gaps = [after - before for before, after in zip(waits, waits[1:], strict=False)]
+    gaps = [after - before for before, after in itertools.pairwise(waits)]
     assert 0.3 < gaps[0] < 0.5
     assert 24 <= gaps[-1] <= 36
     assert schedule.queues[2].next_look == NOW + POLL

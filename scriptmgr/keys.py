@@ -5,25 +5,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from skytools.core.config import JobKeys, options
 from skytools.core.errors import ConfigError, Problem
 from skytools.core.ini import IniFile
-from skytools.core.values import Bounds, Converter, converter
+from skytools.core.values import Converter
 
-KEYS: dict[str, Converter] = {
-    name: converter(kind, bounds)[0]
-    for name, kind, bounds in (
-        ("script", str, Bounds()),
-        ("args", str, Bounds()),
-        ("cwd", str, Bounds()),
-        ("user", str, Bounds()),
-        ("disabled", bool, Bounds()),
-        ("notify", bool, Bounds()),
-        ("priority", int, Bounds(0, 999)),
-        ("max_restarts", int, Bounds(0)),
-        ("watchdog_sec", float, Bounds(0)),
-        ("stop_timeout", float, Bounds(0.1, 86400)),
-    )
-}
+KEYS: dict[str, Converter] = {declared.name: declared.convert for declared in options(JobKeys)}
 
 
 def read_keys(ini: IniFile, section: str) -> tuple[dict[str, Any], list[Problem]]:

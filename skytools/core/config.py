@@ -55,20 +55,29 @@ def option(
     return dataclasses.field(metadata={_META: meta}, **extra)
 
 
-# Keys of a job's section that scriptmgr reads; every daemon accepts them without a word.
-MANAGER_KEYS = frozenset(
-    [
-        "script",
-        "args",
-        "cwd",
-        "disabled",
-        "priority",
-        "watchdog_sec",
-        "stop_timeout",
-        "max_restarts",
-        "user",
-    ]
-)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobKeys:
+    """Keys of a job's section that the manager reads; every daemon accepts them without a word.
+
+    Each may also stand in a section of the manager's ini, as the default of a service.
+    """
+
+    LEGACY: ClassVar[Mapping[str, str]] = {}
+
+    script: str = option("", "Program of the job; a .py file is run by our Python.")
+    args: str = option("", "Arguments after the ini.")
+    cwd: str = option("", "Folder to work in; default: /.")
+    user: str = option("", "Run as this user; the manager must be root for that.")
+    disabled: bool = option(False, "Leave the job out.")
+    notify: bool = option(True, "The job says when it is ready; no: it is once it runs.")
+    priority: int = option(500, "Start low numbers first, stop them last.", min=0, max=999)
+    max_restarts: int = option(0, "Give up after that many failures in a row; 0: never.", min=0)
+    watchdog_sec: float = option(
+        0.0, "Restart the job when it gave no sign of life for this long; 0: off.", unit="s", min=0
+    )
+    stop_timeout: float = option(
+        60.0, "Kill the job when it has not stopped after this time.", unit="s", min=0.1, max=86400
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +209,7 @@ class _Loader(Generic[ConfigT]):
     def _unknown_keys(self, known: list[Declared]) -> None:
         names = {d.name for d in known} | {a for d in known for a in d.option.aliases}
         for key in [*self.ini.own_keys(self.section), *self.overrides]:
-            if key in names or key in MANAGER_KEYS:
+            if key in names or key in JobKeys.__dataclass_fields__:
                 continue
             if key in self.cls.LEGACY:
                 where = Problem(str(self.ini.path), self.section, key, "")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Sourced by the scripts of this folder: where things are built, and for which server.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 #
 # Sets SQL_DIR TOP_DIR PG_CONFIG EXTENSIONS MAJOR BINDIR PKGLIBDIR SHAREDIR SERVER_USER BUILD_ROOT TREE OBJ.
 set -euo pipefail

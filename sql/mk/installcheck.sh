@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: ISC
 # Run the regression and isolation tests of every extension on a private server: unix socket only, thrown away at
 # the end. Fails if any test fails; the differences are printed, results stay in build/obj/pg<major>/test/.
+# shellcheck source=env.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/env.sh"
 
 pg_tests=$PKGLIBDIR/pgxs/src/test
@@ -18,7 +19,7 @@ trap 'exit 1' INT TERM HUP
 start_server() {
     [ -z "$SERVER_USER" ] || chown "$SERVER_USER" "$work"
     chmod 755 "$work"
-    cd "$work"
+    cd "$work" || exit
     as_server_user "$TREE/bin/initdb" -D "$work/data" -U postgres -A trust -E UTF8 --locale=C --no-sync \
         >"$work/initdb.log" || die "initdb failed: $(tail -n 1 "$work/initdb.log")"
     as_server_user tee -a "$work/data/postgresql.conf" >/dev/null <<CONF

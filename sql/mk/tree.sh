@@ -5,6 +5,7 @@
 # PostgreSQL finds lib and share relative to the real path of its program. So the tree repeats the server's folders:
 # programs are copied, the rest are links to the server's files, beside which our own are installed.
 # Prints the tree's path as the last line. Does next to nothing when nothing has changed.
+# shellcheck source=env.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/env.sh"
 
 mkdir -p "$OBJ"

@@ -40,12 +40,16 @@ begin
         raise exception 'subconsumer name must not be empty' using errcode = 'invalid_parameter_value';
     end if;
 
-    is_new := pgq.register_consumer(i_queue_name, full_name) = 1;
-    select s.sub_consumer, s.sub_id, s.sub_batch into co_id, group_id, batch_id
-      from pgq.subscription s
-      join pgq.consumer c on c.co_id = s.sub_consumer
-     where s.sub_queue = i_queue_id and c.co_name = full_name
-       for update of s;
+    is_new := false;
+    loop
+        select s.sub_consumer, s.sub_id, s.sub_batch into co_id, group_id, batch_id
+          from pgq.subscription s
+          join pgq.consumer c on c.co_id = s.sub_consumer
+         where s.sub_queue = i_queue_id and c.co_name = full_name
+           for update of s;
+        exit when found;
+        is_new := pgq.register_consumer(i_queue_name, full_name) = 1;
+    end loop;
     if is_new then
         update pgq.subscription s set sub_id = i_sub_id, sub_last_tick = null
          where s.sub_queue = i_queue_id and s.sub_consumer = co_id;

@@ -1,0 +1,2 @@
+-- SPDX-License-Identifier: ISC
+create schema pgq_node;

@@ -20,7 +20,15 @@ from psycopg2 import sql
 
 from skytools.core.errors import DatabaseError, SkytoolsError, TransientError
 
-__all__ = ["Database", "Notify", "check_conninfo", "complete_conninfo", "merge_conninfo", "sql"]
+__all__ = [
+    "Database",
+    "Notify",
+    "check_conninfo",
+    "complete_conninfo",
+    "merge_conninfo",
+    "split_password",
+    "sql",
+]
 
 Query = str | sql.Composable
 Args = Sequence[Any] | Mapping[str, Any] | None
@@ -83,6 +91,16 @@ def complete_conninfo(text: str, **defaults: str) -> str:
     given = psycopg2.extensions.parse_dsn(text)
     missing = {key: value for key, value in defaults.items() if key not in given}
     return psycopg2.extensions.make_dsn(text, **missing)
+
+
+def split_password(text: str) -> tuple[str, str]:
+    """Return the connect string without its password, and the password ("" when it has none).
+
+    For programs that are started with it: their arguments can be read by everyone.
+    """
+    given = psycopg2.extensions.parse_dsn(text)
+    password = given.pop("password", "")
+    return psycopg2.extensions.make_dsn(**given), password
 
 
 def _one_line(exc: BaseException) -> str:

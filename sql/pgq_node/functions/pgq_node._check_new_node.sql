@@ -41,6 +41,7 @@ begin
         when i_provider_name is null then format('provider not set for %s', i_node_type)
         when i_provider_name = i_node_name then 'a node cannot be its own provider'
         when i_global_watermark is null then format('global watermark not set for %s', i_node_type)
+        when i_global_watermark < 1 then format('no such tick: %s', i_global_watermark)
         when i_node_type = 'branch' and i_combined_queue is not null then 'unexpected args for branch'
         when i_node_type = 'branch' and pgq_node._top_tick(i_queue_name) > i_global_watermark
             then format('queue %s exists and has ticks after the global watermark', i_queue_name)

@@ -2,8 +2,8 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq_node._publish_watermark(3)
 --
---      Tell the cascade where the global watermark of the root is. A root that is being demoted says nothing: its queue
---      is closed, and its successor will.
+--      Tell the cascade where the global watermark of the root is. A root that is being demoted says nothing: its
+--      queue is closed, and its successor will.
 --
 -- Parameters:
 --      i_queue_name        - name of the queue
@@ -20,7 +20,8 @@
 -- Raises:
 --      as pgq.insert_event
 -- ----------------------------------------------------------------------
-create or replace function pgq_node._publish_watermark(i_queue_name text, i_worker_name text, i_watermark bigint)
+create or replace function pgq_node._publish_watermark(
+    i_queue_name text, i_worker_name text, i_watermark bigint)
 returns void as $$
 begin
     update pgq_node.local_state l set last_tick_id = i_watermark

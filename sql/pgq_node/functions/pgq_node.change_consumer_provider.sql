@@ -2,7 +2,8 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq_node.change_consumer_provider(3)
 --
---      Have a cascaded consumer read another node from now on. It sees that before its next batch, and then sets uptodate.
+--      Have a cascaded consumer read another node from now on. It sees that before its next batch, and then sets
+--      uptodate.
 --
 -- Parameters:
 --      i_queue_name        - name of the queue

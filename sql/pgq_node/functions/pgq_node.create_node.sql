@@ -2,8 +2,8 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq_node.create_node(7)
 --
---      Make this database a node of a cascade. Its location, and that of its provider, are registered before. A new node
---      starts at the global watermark of the cascade.
+--      Make this database a node of a cascade. Its location, and that of its provider, are registered before. A new
+--      node starts at the global watermark of the cascade.
 --
 -- Parameters:
 --      i_queue_name        - name of the queue

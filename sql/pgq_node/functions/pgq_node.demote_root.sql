@@ -2,11 +2,11 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq_node.demote_root(3)
 --
---      Make the root a branch of its successor, in three steps, each in a transaction of its own. Steps 1 and 2 may be
---      repeated.
---      1 - close the queue for events and for the ticker
---      2 - wait for those who are still writing, then insert the last tick
---      3 - when the successor has it and is root: become its branch
+--      Make the root a branch of its successor, in three steps, each in a transaction of its own. Steps 1 and 2 may
+--      be repeated.
+--          1 - close the queue for events and for the ticker
+--          2 - wait for those who are still writing, then insert the last tick
+--          3 - when the successor has that tick and is root: become its branch
 --
 -- Parameters:
 --      i_queue_name        - name of the queue
@@ -28,7 +28,8 @@
 --      invalid_transaction_state - step 2 not in READ COMMITTED: the tick would miss events
 -- ----------------------------------------------------------------------
 create or replace function pgq_node.demote_root(
-    i_queue_name text, i_step integer, i_new_provider text, out ret_code integer, out ret_note text, out last_tick bigint)
+    i_queue_name text, i_step integer, i_new_provider text,
+    out ret_code integer, out ret_note text, out last_tick bigint)
 returns record as $$
 declare
     node record;

@@ -2,8 +2,8 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq_node.drop_node(2)
 --
---      Remove a node from the cascade, in the database of one member. Called on the node itself, the queue goes with all
---      that is in it; a queue that is not cascaded stays. Called on each of the others, they forget the node.
+--      Remove a node from the cascade, in the database of one member. Called on the node itself, the queue goes with
+--      all that is in it; a queue that is not cascaded stays. Called on each of the others, they forget the node.
 --
 -- Parameters:
 --      i_queue_name        - name of the queue
@@ -21,7 +21,8 @@
 -- Raises:
 --      nothing of its own
 -- ----------------------------------------------------------------------
-create or replace function pgq_node.drop_node(i_queue_name text, i_node_name text, out ret_code integer, out ret_note text)
+create or replace function pgq_node.drop_node(
+    i_queue_name text, i_node_name text, out ret_code integer, out ret_note text)
 returns record as $$
 declare
     node record;

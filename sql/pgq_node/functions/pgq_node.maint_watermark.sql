@@ -2,7 +2,8 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq_node.maint_watermark(1)
 --
---      Have the root publish the global watermark when it has not moved for 5 minutes. Listed by pgq.maint_operations.
+--      Have the root publish the global watermark when it has not moved for 5 minutes. Listed by
+--      pgq.maint_operations.
 --
 -- Parameters:
 --      i_queue_name        - name of the queue

@@ -23,13 +23,14 @@
 --      not_null_violation - a name or the tick is not given
 -- ----------------------------------------------------------------------
 create or replace function pgq_node.register_consumer(
-    i_queue_name text, i_consumer_name text, i_provider_node text, i_custom_tick_id bigint, out ret_code integer, out ret_note text)
+    i_queue_name text, i_consumer_name text, i_provider_node text, i_custom_tick_id bigint,
+    out ret_code integer, out ret_note text)
 returns record as $$
 declare
     is_new boolean;
 begin
     ret_code := 404;
-    perform 1 from pgq_node.node_info n where n.queue_name = i_queue_name for share;
+    perform 1 from pgq_node.node_info n where n.queue_name = i_queue_name;
     if not found then
         ret_note := format('Unknown queue: %s', i_queue_name);
         return;

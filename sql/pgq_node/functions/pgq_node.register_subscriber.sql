@@ -2,9 +2,9 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq_node.register_subscriber(4)
 --
---      Subscribe a node here: its worker gets a position on the queue, and its watermark another, which keeps what the
---      node and those behind it may still need. May be repeated: with a tick, the worker is moved there; without one,
---      nothing changes.
+--      Subscribe a node here: its worker gets a position on the queue, and its watermark another, which keeps what
+--      the node and those behind it may still need. May be repeated: with a tick, the worker is moved there; without
+--      one, nothing changes.
 --
 -- Parameters:
 --      i_queue_name        - name of the queue
@@ -53,7 +53,8 @@ begin
       from pgq_node.subscriber_info s
      where s.queue_name = i_queue_name and s.subscriber_node = i_remote_node_name;
     if old_worker <> i_remote_worker_name then
-        ret_note := format('Node %s is subscribed with worker %s: unregister it first', i_remote_node_name, old_worker);
+        ret_note := format('Node %s is subscribed with worker %s: unregister it first',
+                           i_remote_node_name, old_worker);
         return;
     end if;
     perform 1 from pgq_node.node_location l
@@ -64,7 +65,7 @@ begin
         return;
     end if;
 
-    global_watermark := pgq_node._global_watermark(i_queue_name);
+    global_watermark := coalesce(pgq_node._global_watermark(i_queue_name), pgq_node._local_watermark(i_queue_name));
     if old_worker is null then
         perform pgq.register_consumer_at(i_queue_name, mark_name, global_watermark);
         perform pgq.register_consumer_at(i_queue_name, i_remote_worker_name,

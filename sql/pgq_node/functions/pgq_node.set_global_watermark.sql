@@ -2,14 +2,14 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq_node.set_global_watermark(2)
 --
---      Move the global watermark of this node: what lies before it may be rotated away. It is never moved back. The root
---      computes it and tells all others by an event.
+--      Move the global watermark of this node: what lies before it may be rotated away. It is never moved back. The
+--      root computes it and tells all others by an event.
 --
 -- Parameters:
 --      i_queue_name        - name of the queue
 --      i_watermark         - tick that all nodes have passed; NULL, only on the root: the local watermark
 -- Returns:
---      200 - moved, or left where it is: as it was further already, or as a branch does not have the tick yet
+--      200 - moved; or left where it is: it was further already, or this branch does not have the tick
 --      100 - this node is a leaf: ignored
 --      404 - this database is no node of such a queue
 --      500 - no tick given on a branch
@@ -18,11 +18,12 @@
 --      update: by pgq.register_consumer_at; on the root pgq_node.local_state
 --      insert: by pgq.insert_event, event pgq.global-watermark
 -- Locks:
---      node_info row: FOR UPDATE
+--      subscription row of the watermark: FOR UPDATE
 -- Raises:
 --      undefined_object - on the root, the tick is not here
 -- ----------------------------------------------------------------------
-create or replace function pgq_node.set_global_watermark(i_queue_name text, i_watermark bigint, out ret_code integer, out ret_note text)
+create or replace function pgq_node.set_global_watermark(
+    i_queue_name text, i_watermark bigint, out ret_code integer, out ret_note text)
 returns record as $$
 declare
     node record;
@@ -30,7 +31,7 @@ declare
     new_mark bigint := i_watermark;
 begin
     select n.node_type, n.worker_name into node
-      from pgq_node.node_info n where n.queue_name = i_queue_name for update;
+      from pgq_node.node_info n where n.queue_name = i_queue_name;
     if not found then
         ret_code := 404;
         ret_note := format('Unknown queue: %s', i_queue_name);
@@ -50,8 +51,13 @@ begin
         ret_note := format('Skipping global watermark update to %s', i_watermark);
         return;
     end if;
+    select s.sub_last_tick into old_mark
+      from pgq.queue q
+      join pgq.subscription s on s.sub_queue = q.queue_id
+      join pgq.consumer c on c.co_id = s.sub_consumer
+     where q.queue_name = i_queue_name and c.co_name = '.global_watermark'
+       for update of s;
     -- A tick that is gone is no position: so it is with what a dead root has lost.
-    old_mark := pgq_node._global_watermark(i_queue_name);
     if not pgq_node._tick_exists(i_queue_name, old_mark) then
         old_mark := null;
     end if;

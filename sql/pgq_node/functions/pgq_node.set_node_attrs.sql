@@ -17,7 +17,8 @@
 -- Raises:
 --      nothing
 -- ----------------------------------------------------------------------
-create or replace function pgq_node.set_node_attrs(i_queue_name text, i_node_attrs text, out ret_code integer, out ret_note text)
+create or replace function pgq_node.set_node_attrs(
+    i_queue_name text, i_node_attrs text, out ret_code integer, out ret_note text)
 returns record as $$
 begin
     update pgq_node.node_info n set node_attrs = i_node_attrs where n.queue_name = i_queue_name;

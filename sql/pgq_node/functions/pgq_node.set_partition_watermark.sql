@@ -2,9 +2,9 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq_node.set_partition_watermark(3)
 --
---      On the branch of a combined queue: note how far the combined stream contains a partition's queue, so that the leaf
---      of the partition beside it, should it have to take over, goes on exactly there. This follows the stream, also back
---      when a combined root that has come back has lost a part of it.
+--      On the branch of a combined queue: note how far the combined stream contains a partition's queue, so that the
+--      leaf of the partition beside it, should it have to take over, goes on exactly there. This follows the stream,
+--      also back when a combined root that has come back has lost a part of it.
 --
 -- Parameters:
 --      i_combined_queue_name - name of the combined queue

@@ -20,7 +20,8 @@
 -- Raises:
 --      as pgq.insert_event - on a root that is being demoted
 -- ----------------------------------------------------------------------
-create or replace function pgq_node.unregister_location(i_queue_name text, i_node_name text, out ret_code integer, out ret_note text)
+create or replace function pgq_node.unregister_location(
+    i_queue_name text, i_node_name text, out ret_code integer, out ret_note text)
 returns record as $$
 declare
     node record;

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from skytools.core.config import DaemonConfig
 from skytools.core.db import Database
-from skytools.core.errors import DatabaseError, SkytoolsError
+from skytools.core.errors import DatabaseError, FatalStateError, SkytoolsError
 from skytools.core.service import AGAIN, Context, Daemon, Pause
 from skytools.pgq import api
 from skytools.pgq.batch import Batch, BatchReader
@@ -38,7 +38,6 @@ class BaseConsumer(Daemon[ConsumerConfig]):
         self._seen_registered = False
         self._last_tick = 0
         self._status_at = 0.0
-        self._seconds = 0.0
 
     @property
     def db(self) -> Database:
@@ -68,35 +67,39 @@ class BaseConsumer(Daemon[ConsumerConfig]):
         started = self.ctx.clock.monotonic()
         try:
             self.work(batch)
+        except FatalStateError:
+            raise  # says by itself where it is
         except Exception as exc:
             self._failed(batch, exc)
             raise
         self._last_tick = batch.tick.id
         self._done(batch, self.ctx.clock.monotonic() - started)
-        return self._end_if_once() or AGAIN
+        self._ends(idle=False)
+        return AGAIN
 
     def _idle(self) -> Pause:
         """Wait for the ticker's notification, or for the next look."""
         self.stats.report()
-        ended = self._end_if_once()
-        if ended:
-            return ended
+        if self._ends(idle=True):
+            return AGAIN
         if not self.channel:
             return Pause(self.cfg.loop_delay)
-        ours = [n for n in self.db.notifies() if n.channel == self.channel]
-        if any(int(n.payload or 0) > self._last_tick for n in ours):
+        payloads = [n.payload for n in self.db.notifies() if n.channel == self.channel]
+        newest = max((int(text) for text in payloads if text.isdecimal()), default=0)
+        if newest > self._last_tick:
             # Came after next_batch had looked. Kept in mind, lest a tick that is held back
             # by pgq_keep_lag makes a busy loop.
-            self._last_tick = max(int(n.payload or 0) for n in ours)
+            self._last_tick = newest
             return AGAIN
         return Pause(self.cfg.loop_delay, wake=(self.db,))
 
-    def _end_if_once(self) -> Pause | None:
-        """End the process when loop_delay asks for it."""
-        if self.cfg.loop_delay > 0:
-            return None
-        self.ctx.signals.stop = True
-        return AGAIN
+    def _ends(self, *, idle: bool) -> bool:
+        """Ask the process to end when loop_delay says so: 0 when idle, negative at once."""
+        delay = self.cfg.loop_delay
+        if delay < 0 or (idle and delay == 0):
+            self.ctx.signals.stop = True
+            return True
+        return False
 
     def _done(self, batch: Batch, seconds: float) -> None:
         log.debug("batch %d: %d events in %.3f s", batch.id, batch.events, seconds)

@@ -230,11 +230,25 @@ def test_table_filter_adds_the_schema(queue, make):
 def test_loop_delay_zero_ends_when_idle(queue, make):
     consumer = make(loop_delay=0)
     consumer.register()
-    queue.insert(1)
-    queue.tick()
+    for _ in range(2):
+        queue.insert(1)
+        queue.tick()
+    for _ in range(2):
+        consumer.step()
+        assert not consumer.ctx.stopping
+    consumer.step()
+    assert consumer.got == ["1", "1"]
+    assert consumer.ctx.stopping
+
+
+def test_negative_loop_delay_ends_after_one_batch(queue, make):
+    consumer = make(loop_delay=-1)
+    consumer.register()
+    for _ in range(2):
+        queue.insert(1)
+        queue.tick()
     consumer.step()
     assert consumer.got == ["1"]
-    assert consumer.step() is AGAIN
     assert consumer.ctx.stopping
 
 

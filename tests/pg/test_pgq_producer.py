@@ -84,6 +84,18 @@ def test_more_than_one_copy(queue, tx):
     assert numbers == list(range(200))
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_many_events_wake_a_sleeping_ticker(queue, tx, count):
+    """COPY alone would leave them until the ticker looks by itself."""
+    listener = queue.db
+    listener.listen("pgq_wakeup")
+    assert queue.id not in [row[0] for row in listener.query("select pgq.ticker_sleep(null)")]
+    insert_events(tx, "q", [NewEvent("t", str(n)) for n in range(count)])
+    tx.commit()
+    listener.query("select 1")
+    assert [note.payload for note in listener.notifies()] == [str(queue.id)]
+
+
 def test_queue_names_need_no_quoting(db):
     db.query("select pgq.create_queue('Odd \"queue''s')")
     insert_events(db, "Odd \"queue's", [NewEvent("t", "1"), NewEvent("t", "2")])

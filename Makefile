@@ -36,7 +36,8 @@ venv: prepare .venv/.stamp ## Make the virtual environment in .venv
 	@touch $@
 
 sql: prepare ## Build the extensions and the private PostgreSQL tree
-	@. $(TOOLCHAIN); $(MAKE) -C sql tree PG_CONFIG="$$PG_CONFIG"
+	@. $(TOOLCHAIN); [ -f build/pg$(MAJOR).path ] || echo "sql: building the extensions for PostgreSQL $(MAJOR)"
+	@. $(TOOLCHAIN); $(MAKE) -C sql tree PG_CONFIG="$$PG_CONFIG" $(if $(filter sql,$(MAKECMDGOALS)),,>/dev/null)
 
 lint: venv prepare-test ## Check style, types, layers, shell scripts and the C build
 	$(BIN)/ruff check .

@@ -23,9 +23,14 @@ class _Connection(http.client.HTTPConnection):
         self._path = path
 
     def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.settimeout(self.timeout)
+        try:
+            sock.connect(str(self._path))
+        except OSError:
+            sock.close()
+            raise
+        self.sock = sock
 
 
 class _Transport(xmlrpc.client.Transport):
@@ -35,8 +40,11 @@ class _Transport(xmlrpc.client.Transport):
         self._timeout = timeout
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        # A fresh one each time: the manager may have been restarted in between.
-        return _Connection(self._path, self._timeout)
+        # A fresh one each time: the manager may have been restarted in between. Kept where the
+        # base class looks for it, so that close() closes it.
+        connection = _Connection(self._path, self._timeout)
+        self._connection = host, connection
+        return connection
 
 
 class Client:

@@ -11,6 +11,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +23,6 @@ import pytest
 from examples.demo import setup
 from examples.demo.stack import Stack, claimed, leftovers
 from examples.demo.verify import final_check
-from skytools.core import processes
 from skytools.core.db import Database
 from skytools.core.errors import SkytoolsError, TransientError
 from skytools.scriptmgr.client import Client
@@ -39,6 +39,13 @@ def folder() -> Iterator[Path]:
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder)
+
+
+def free_port() -> int:
+    """Return a port that nobody has; the usual one may be another manager's while ours is down."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 class Victims:
@@ -64,10 +71,17 @@ class Victims:
             return {}
 
     def kill_job(self, word: str) -> None:
-        (pid,) = (job["pid"] for name, job in self.jobs().items() if word in name)
+        """Kill a job and wait until the manager has started it again."""
+        jobs = self.jobs()
+        (name,) = (name for name in jobs if word in name)
+        pid = jobs[name]["pid"]
+        assert pid, f"{name} does not run: {jobs[name]}"
         os.kill(pid, signal.SIGKILL)
-        gone = lambda: not processes.is_running(pid)  # noqa: E731
-        wait_until(gone, 10, f"the end of {word}")
+
+        def again() -> bool:
+            return self.jobs()[name]["pid"] not in (pid, None)
+
+        wait_until(again, 60, f"{name} to be started again")
 
     def kill_manager(self) -> None:
         pid = self.stack.manager_pid
@@ -95,6 +109,7 @@ def test_kill_9_of_every_process_at_random_loses_and_doubles_nothing(folder, no_
     dice = random.Random(SEED)
     with claimed(folder) as state:
         stack = Stack(setup.Settings(rate=RATE, seconds=None, state=state), state)
+        stack.port = free_port()
         source, target = setup.open_source(stack.source), setup.open_target(stack.target)
         try:
             stack.start_servers()

@@ -2,7 +2,8 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq.finish_batch(1)
 --
---      Close a batch: the consumer moves on to the tick that ended it.
+--      Close a batch: the consumer moves on to the tick that ended it. A subconsumer of pgq_coop has no position
+--      while it has no batch: that of the group moved on when the batch was opened.
 --
 -- Parameters:
 --      x_batch_id  - id of the batch
@@ -20,7 +21,8 @@ create or replace function pgq.finish_batch(x_batch_id bigint)
 returns integer as $$
 begin
     update pgq.subscription
-       set sub_last_tick = sub_next_tick, sub_next_tick = null, sub_batch = null, sub_active = now()
+       set sub_last_tick = case when not pgq._is_subconsumer(sub_queue, sub_consumer) then sub_next_tick end,
+           sub_next_tick = null, sub_batch = null, sub_active = now()
      where sub_batch = x_batch_id;
     if not found then
         raise warning 'finish_batch: batch % not found', coalesce(x_batch_id::text, 'NULL');

@@ -2,9 +2,8 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq.unregister_consumer(2)
 --
---      Remove a consumer from a queue, with its retry events. A subconsumer of pgq_coop goes alone; with the main
---      consumer go all its subconsumers. A row is a subconsumer if it shares its sub_id and last and next tick are
---      both NULL or both set.
+--      Remove a consumer from a queue, with its retry events. A subconsumer of pgq_coop goes alone, and the events of
+--      its open batch wait in the retry queue for the others; with the main consumer go all its subconsumers.
 --
 -- Parameters:
 --      x_queue_name    - name of the queue
@@ -13,6 +12,7 @@
 --      number of subscriptions removed, 0 if it was not subscribed
 -- Tables:
 --      delete: pgq.subscription, pgq.retry_queue, pgq.consumer
+--      insert: pgq.retry_queue
 -- Locks:
 --      subscription and consumer row: FOR UPDATE
 -- Raises:
@@ -22,11 +22,9 @@ create or replace function pgq.unregister_consumer(x_queue_name text, x_consumer
 returns integer as $$
 declare
     s record;
-    group_size integer;
+    removed integer[];
 begin
-    select sub.sub_id, sub.sub_queue, sub.sub_consumer,
-           (sub.sub_last_tick is null) = (sub.sub_next_tick is null) as looks_like_sub
-      into s
+    select sub.sub_id, sub.sub_queue, sub.sub_consumer, sub.sub_batch into s
       from pgq.subscription sub
       join pgq.queue q on q.queue_id = sub.sub_queue
       join pgq.consumer c on c.co_id = sub.sub_consumer
@@ -36,18 +34,22 @@ begin
         return 0;
     end if;
 
-    select count(*) into group_size from pgq.subscription where sub_id = s.sub_id;
-    if group_size > 1 and s.looks_like_sub then
+    if pgq._is_subconsumer(s.sub_queue, s.sub_consumer) then
+        -- The cursor of the group has passed its batch: nobody else would get these events.
+        if s.sub_batch is not null then
+            perform pgq.batch_retry(s.sub_batch, 0);
+        end if;
         delete from pgq.subscription where sub_queue = s.sub_queue and sub_consumer = s.sub_consumer;
-        return 1;
+        removed := array[s.sub_consumer];
+    else
+        delete from pgq.retry_queue where ev_owner = s.sub_id;
+        with gone as (
+            delete from pgq.subscription where sub_queue = s.sub_queue and sub_id = s.sub_id returning sub_consumer)
+        select array_agg(sub_consumer) into removed from gone;
     end if;
-
-    delete from pgq.retry_queue where ev_owner = s.sub_id;
-    delete from pgq.subscription where sub_id = s.sub_id;
-    get diagnostics group_size = row_count;
     delete from pgq.consumer c
-     where c.co_id = s.sub_consumer
+     where c.co_id = any (removed)
        and not exists (select 1 from pgq.subscription sub where sub.sub_consumer = c.co_id);
-    return group_size;
+    return cardinality(removed);
 end;
 $$ language plpgsql security definer set search_path = pg_catalog, pg_temp;

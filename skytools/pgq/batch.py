@@ -60,10 +60,13 @@ class Batch:
         """The tick after which the batch begins."""
         return self.info.prev_tick
 
-    @property
-    def unread(self) -> bool:
-        """Whether an iteration was begun and events were left over."""
-        return self._unread
+    def require_read(self) -> None:
+        """Raise SkytoolsError when an iteration was begun and events were left over."""
+        if self._unread:
+            raise SkytoolsError(
+                f"queue {self.queue}: the handler left batch {self.id} before its last event;"
+                " read all of them, or call batch.skip() to leave the rest out"
+            )
 
     def skip(self) -> None:
         """Finish the batch although not all events were read; the rest is never seen again."""
@@ -181,11 +184,7 @@ class BatchReader:
         Raises SkytoolsError, with nothing committed, when events were left unread or when
         somebody else has closed the batch.
         """
-        if batch.unread:
-            raise SkytoolsError(
-                f"queue {self.queue}: the handler left batch {batch.id} before its last event;"
-                " read all of them, or call batch.skip() to leave the rest out"
-            )
+        batch.require_read()
         self._send_retries(batch.id)
         if not api.finish_batch(self.db, batch.id):
             raise SkytoolsError(

@@ -13,7 +13,7 @@ from skytools.core.faultpoint import reach
 from skytools.core.service import Context
 from skytools.pgq import api
 from skytools.pgq.base import NOT_INSTALLED, BaseConsumer
-from skytools.pgq.batch import Batch
+from skytools.pgq.batch import Batch, BatchReader
 from skytools.pgq.config import RemoteConsumerConfig
 from skytools.pgq.types import Event
 
@@ -61,6 +61,7 @@ class RemoteConsumer(BaseConsumer):
             return
         reach("target-begun")
         self.process_batch(batch, target)
+        batch.require_read()
         if batch.retried:
             raise UsageError("events of a RemoteConsumer cannot be retried: order would be lost")
         reach("work-done")
@@ -112,6 +113,12 @@ class RemoteConsumer(BaseConsumer):
         batch.reader.finish(batch)
 
     # registration
+
+    def _subscribe(self) -> BatchReader:
+        """Look at the target too: not ready while it cannot be worked in."""
+        self._position()
+        self.target.rollback()
+        return super()._subscribe()
 
     def _auto_register(self) -> None:
         position = self._position()

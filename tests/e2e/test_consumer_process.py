@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -264,6 +266,32 @@ def test_two_processes_of_one_consumer_do_the_work_once(queue, ini, script, spaw
     last = queue.last_tick()
     wait_until(lambda: queue.position("same") == last)
     assert queue.db.query("select count(*), count(distinct id) from done") == [(600, 600)]
+
+
+def test_the_example_as_a_job_of_the_manager(queue, ini, spawn, run_program, wait_until, tmp_path):
+    """`script =` is all it takes: ready, working and stopped like any daemon."""
+    short = Path(tempfile.mkdtemp(prefix="sm-", dir="/var/tmp"))  # unix sockets need short names
+    (tmp_path / "jobs").mkdir()
+    job = ini(script=HELLO, pidfile=None).rename(tmp_path / "jobs" / "hello.ini")
+    manager_ini = tmp_path / "scriptmgr.ini"
+    manager_ini.write_text(
+        f"[scriptmgr]\nconfig_list = {job}\nruntime_dir = {short}\nlog_dir = {tmp_path}\n"
+        "metrics_listen =\n",
+        encoding="utf-8",
+    )
+    manager = spawn("scriptmgr", manager_ini, "run")
+
+    def job_state():
+        done = run_program("scriptmgr", manager_ini, "status", "--json")
+        return done.out if '"ready": true' in done.out else ""
+
+    wait_until(job_state, 30, lambda: manager.output)
+    queue.insert(1)
+    tick = queue.tick()
+    wait_until(lambda: queue.position("hello") == tick)
+    manager.stop()
+    assert manager.wait() == 0, manager.output
+    shutil.rmtree(short)
 
 
 @pytest.mark.slow

@@ -40,7 +40,7 @@ def test_all_events_come_once_in_order(queue, reader, count):
     tick = queue.tick()
     batch = reader.next()
     assert numbers(batch) == list(range(1, count + 1))
-    assert (batch.events, batch.tick.id, batch.unread) == (count, tick, False)
+    assert (batch.events, batch.tick.id) == (count, tick)
     reader.finish(batch)
     assert queue.position("c") == tick
     assert reader.next() is None

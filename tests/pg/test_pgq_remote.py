@@ -258,7 +258,30 @@ def test_retry_is_refused(queue, make, target):
         consumer.step()
 
 
-def test_target_without_pgq_ext(queue, make, make_db):
+def test_a_batch_left_in_the_middle_is_not_committed_in_the_target(queue, make, target):
+    class Leaves(Ledger):
+        def process_batch(self, batch, target):
+            for event in batch:
+                self.process_event(event, target)
+                if self.hasty:
+                    break
+
+    consumer = make(Leaves)
+    consumer.step()
+    queue.insert(3)
+    queue.tick()
+    consumer.hasty = True
+    with pytest.raises(SkytoolsError, match=r"left batch .* before its last event"):
+        consumer.step()
+    crash(consumer)
+    assert position(target) is None
+    consumer.hasty = False
+    consumer.step()
+    assert ledger(target) == ["1", "2", "3"]
+
+
+def test_target_without_pgq_ext_is_told_before_the_first_batch(queue, make, make_db):
+    queue.db.query("select pgq.register_consumer('q', 'job')")
     consumer = make(dst_db=make_db(empty=True).conninfo)
     with pytest.raises(SkytoolsError, match="dst_db: the database has no pgq_ext; run there: cre"):
         consumer.step()

@@ -11,9 +11,10 @@
 --      i_new_provider      - node that it shall read
 -- Returns:
 --      200 - done
+--      401 - the worker of a node cannot read the node itself
 --      404 - there is no such consumer, or the node's location is not registered
 -- Tables:
---      select: pgq_node.node_location
+--      select: pgq_node.node_location, pgq_node.node_info
 --      update: pgq_node.local_state
 -- Locks:
 --      the row updated
@@ -29,6 +30,14 @@ begin
       where l.queue_name = i_queue_name and l.node_name = i_new_provider;
     if not found then
         ret_note := format('New node not found: %s', i_new_provider);
+        return;
+    end if;
+    perform 1 from pgq_node.node_info n
+      where n.queue_name = i_queue_name and n.node_name = i_new_provider and n.worker_name = i_consumer_name
+        and n.node_type <> 'root';
+    if found then
+        ret_code := 401;
+        ret_note := format('Node %s cannot be its own provider', i_new_provider);
         return;
     end if;
     update pgq_node.local_state l set provider_node = i_new_provider, uptodate = false

@@ -15,7 +15,7 @@
 -- Returns:
 --      200 - done; last_tick: the last tick, of step 2 and 3
 --      301 - this node is not root
---      404 - this database is no node of such a queue, or the location of the successor is not registered
+--      404 - this database is no node of such a queue, or the successor is not registered, or is this node itself
 -- Tables:
 --      update: pgq.queue, pgq_node.node_info, pgq_node.local_state
 --      insert: pgq.tick
@@ -35,7 +35,7 @@ declare
     node record;
     q record;
 begin
-    select n.node_type, n.worker_name into node
+    select n.node_type, n.node_name, n.worker_name into node
       from pgq_node.node_info n where n.queue_name = i_queue_name for update;
     if not found then
         ret_code := 404;
@@ -59,7 +59,7 @@ begin
         ret_note := format('Step 2: Inserted last tick: %s', i_queue_name);
     else
         perform 1 from pgq_node.node_location l
-          where l.queue_name = i_queue_name and l.node_name = i_new_provider;
+          where l.queue_name = i_queue_name and l.node_name = i_new_provider and l.node_name <> node.node_name;
         if not found then
             ret_code := 404;
             ret_note := format('New node not found: %s', i_new_provider);

@@ -55,7 +55,7 @@ THEIRS = Side(
 OURS = Side(
     name="ours",
     version="4.0",
-    ticker=(sys.executable, "-m", "skytools.daemons.ticker"),
+    ticker=(str(Path(sys.executable).with_name("pgqd")),),
     consumer=(sys.executable, str(ROOT / "bench/our_consumer.py")),
     section="ours",
 )

@@ -1,16 +1,192 @@
 # SPDX-License-Identifier: ISC
-"""The verbs for people."""
+"""The verbs for people: their arguments and what they print."""
 
 from __future__ import annotations
 
-from skytools.core.cli import guard
-from skytools.core.errors import UsageError
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import skytools
+from skytools.core import logs
+from skytools.core.cli import Output, guard
+from skytools.core.config import load
+from skytools.core.errors import SkytoolsError, UsageError
+from skytools.walmgr.backup import make_backup
+from skytools.walmgr.config import SERVICE, WalmgrConfig
+from skytools.walmgr.coverage import coverages, last_commit, when
+from skytools.walmgr.expire import expire, plan_expiry
+from skytools.walmgr.recover import plan_restore, restore
+from skytools.walmgr.site import Site
+from skytools.walmgr.target import Target
+from skytools.walmgr.wal import WalError, format_lsn
+
+Options = argparse.Namespace
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb of the command line."""
+
+    help: str
+    run: Callable[[Site, Options], int]
+    arguments: Callable[[argparse.ArgumentParser], None] = lambda parser: None
 
 
 def run(argv: list[str]) -> int:
     """Run a verb; returns the exit code."""
+    return guard(SERVICE, lambda: _main(argv))
 
-    def main() -> int:
-        raise UsageError("usage: walmgr INI xarchive|xrestore ...")
 
-    return guard("walmgr", main)
+def _main(argv: list[str]) -> int:
+    opts = parser().parse_args(argv)
+    if os.geteuid() == 0 and opts.verb not in READING:
+        raise UsageError(f"{opts.verb}: run it as the user of the PostgreSQL server, not as root")
+    overrides = dict(_override(item) for item in opts.set)
+    loaded = load(WalmgrConfig, opts.ini, SERVICE, overrides)
+    level = logging.WARNING if opts.quiet else logging.DEBUG if opts.verbose else logging.INFO
+    logs.setup(level=level, console=True)
+    if opts.verbose:
+        for line in loaded.warnings:
+            logging.getLogger(SERVICE).warning("%s", line)
+    program = str(Path(sys.argv[0]).absolute())
+    site = Site(loaded.config, opts.ini.absolute(), program, Output(as_json=opts.json))
+    try:
+        return VERBS[opts.verb].run(site, opts)
+    except WalError as exc:
+        raise SkytoolsError(str(exc)) from exc
+    except OSError as exc:
+        raise SkytoolsError(f"{exc.filename or opts.verb}: {exc.strerror or exc}") from exc
+    finally:
+        site.close()
+
+
+def _override(item: str) -> tuple[str, str]:
+    key, equals, value = item.partition("=")
+    if not equals or not key.strip():
+        raise UsageError(f"{item!r}: KEY=VALUE expected")
+    return key.strip().lower(), value.strip()
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("-q", "--quiet", action="store_true", help="tell only what went wrong")
+    common.add_argument("-v", "--verbose", action="count", default=0, help="tell more")
+    common.add_argument("--json", action="store_true", help="write the result as JSON")
+    common.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
+                        help="override a key of the ini")  # fmt: skip
+    common.add_argument("-n", "--plan", "--not-really", action="store_true",
+                        help="say what would be done and end")  # fmt: skip
+    top = argparse.ArgumentParser(prog="walmgr", description="WAL archive, backups, standby.")
+    top.add_argument("-V", "--version", action="version", version=f"walmgr {skytools.__version__}")
+    top.add_argument("ini", type=Path, help="ini file")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, verb in VERBS.items():
+        verb.arguments(verbs.add_parser(name, parents=[common], help=verb.help,
+                                        description=verb.help))  # fmt: skip
+    return top
+
+
+def _backup_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--from", dest="source", choices=("primary", "standby"), default="primary",
+                   help="which server is read")  # fmt: skip
+    p.add_argument("--max-rate", default="", metavar="RATE", help="as 20M: bytes a second at most")
+
+
+def _backup(site: Site, opts: Options) -> int:
+    if opts.plan:
+        site.say(f"pg_basebackup from the {opts.source} to {site.cfg.sets}.TIME, then:")
+        return _expiry(site, opts)
+    one = make_backup(site, source=opts.source, rate=opts.max_rate)
+    if site.out.as_json:
+        site.out.data(asdict(one))
+    return 0
+
+
+def _expiry(site: Site, _opts: Options) -> int:
+    decisions = plan_expiry(site, site.sets())
+    rows = [asdict(one) | {"keep": "keep" if one.keep else "remove"} for one in decisions]
+    site.out.table(rows, {"name": "set", "keep": "decision", "why": "why"})
+    return 0
+
+
+def _expire(site: Site, opts: Options) -> int:
+    if opts.plan:
+        return _expiry(site, opts)
+    with site.backup_lock():
+        expire(site)
+    return 0
+
+
+def _listbackups(site: Site, _opts: Options) -> int:
+    rows = []
+    for one in site.sets():
+        row = {**asdict(one), "path": str(one.path), "from": None, "until": None, "until_lsn": None}
+        row |= {"start": format_lsn(one.start), "stop": format_lsn(one.stop)}
+        row["ended"] = when(one.finished) if one.finished else None
+        row["mb"] = one.size >> 20 if one.size else None
+        if one.complete and one.stop:
+            way = coverages(site, one)[0]
+            last = last_commit(site, way)
+            row |= {"until": when(last) if last else None, "until_lsn": format_lsn(way.end)}
+        rows.append(row)
+    columns = {
+        "name": "set", "state": "state", "ended": "ended", "mb": "MB", "timeline": "timeline",
+        "start": "first WAL", "until_lsn": "reaches", "until": "last commit", "label": "label",
+    }  # fmt: skip
+    site.out.table(rows, columns)
+    return 0
+
+
+def _restore_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("name", nargs="?", default="", metavar="SET", help="default: the newest fitting")
+    p.add_argument("folder", nargs="?", type=Path, metavar="FOLDER",
+                   help="where to; default: slave_data, which becomes a standby again")  # fmt: skip
+    p.add_argument("--to", type=Path, dest="other", metavar="FOLDER", help="where to")
+    goal = p.add_mutually_exclusive_group()
+    goal.add_argument("--time", help="as '2026-11-22 13:00:00+00'; local time without a zone")
+    goal.add_argument("--lsn", help="a WAL position")
+    goal.add_argument("--xid", help="a transaction")
+    goal.add_argument("--point", metavar="NAME", help="a restore point: pg_create_restore_point()")
+    goal.add_argument("--immediate", action="store_true", help="the end of the backup")
+    p.add_argument("--exclusive", action="store_true", help="stop just before it")
+    p.add_argument("--timeline", type=int, help="default: the newest the set leads to")
+    p.add_argument("--action", choices=("promote", "pause", "shutdown"), default="promote",
+                   help="what the server does there")  # fmt: skip
+    p.add_argument("--start", action="store_true", help="start the server")
+    p.add_argument("--setting", action="append", default=[], metavar="NAME=VALUE",
+                   help="server setting of the restored copy, as port=5433")  # fmt: skip
+
+
+def _restore(site: Site, opts: Options) -> int:
+    goals = {"time": opts.time, "lsn": opts.lsn, "xid": opts.xid, "name": opts.point}
+    given = [(kind, value) for kind, value in goals.items() if value is not None]
+    kind, value = given[0] if given else ("immediate" if opts.immediate else "latest", "")
+    target = Target.parse(
+        kind, value, inclusive=not opts.exclusive, timeline=opts.timeline, action=opts.action
+    )
+    folder = opts.other or opts.folder
+    settings = dict(_override(item) for item in opts.setting)
+    plan = plan_restore(
+        site, target, name=opts.name, folder=folder, start=opts.start, settings=settings
+    )
+    for line in plan.lines():
+        site.say(f"plan: {line}")
+    if not opts.plan:
+        restore(site, plan)
+    return 0
+
+
+VERBS: dict[str, Verb] = {
+    "backup": Verb("make a verified backup set, remove old ones", _backup, _backup_arguments),
+    "listbackups": Verb("list the sets and how far recovery reaches", _listbackups),
+    "expire": Verb("remove sets and WAL that retention no longer asks for", _expire),
+    "xrotate": Verb("the same, as 3.x called it", _expire),
+    "restore": Verb("make a server of a set, at any point", _restore, _restore_arguments),
+}
+READING = frozenset(("listbackups",))

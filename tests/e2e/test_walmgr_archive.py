@@ -60,7 +60,6 @@ def test_a_servers_wal_is_archived_whole(make_hosts: MakeHosts) -> None:
     hosts.primary.settings.update(
         archive_mode="on", archive_command=archive_command(str(hosts.program), str(hosts.ini))
     )
-    hosts.primary.initdb()
     hosts.primary.start()
     database = hosts.sql(hosts.primary)
     wanted = []

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: ISC
+"""Backup sets, retention and recovery to any point, on real servers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from skytools.core.db import Database
+from skytools.core.pgserver import PrivateServer
+from skytools.walmgr.archive import archive_command
+from tests.fixtures.wait import wait_until
+from tests.fixtures.walmgr import Hosts, MakeHosts, snapshot
+
+
+@pytest.fixture
+def archived(make_hosts: MakeHosts) -> Hosts:
+    """Give a primary that archives."""
+    hosts = make_hosts(start=False, archive_compression="lz4")
+    hosts.folder("w/logs.complete")
+    hosts.folder("w/logs.partial")
+    hosts.primary.settings.update(
+        archive_mode="on", archive_command=archive_command(str(hosts.program), str(hosts.ini))
+    )
+    hosts.primary.start()
+    return hosts
+
+
+def names(hosts: Hosts) -> list[str]:
+    return [one["name"] for one in sets(hosts)]
+
+
+def sets(hosts: Hosts) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads(hosts.good("listbackups", "--json").out)
+    return found
+
+
+def switch(database: Database) -> str:
+    """End the segment and wait until it is archived; returns its name."""
+    lsn = database.value("select pg_switch_wal()")
+    name = str(database.value("select pg_walfile_name(%s)", [lsn]))
+
+    def done() -> bool:
+        last = database.value("select last_archived_wal from pg_stat_archiver")
+        return last is not None and last >= name
+
+    wait_until(done, what=name)
+    return name
+
+
+class Copy:
+    """A restored server, running."""
+
+    def __init__(self, hosts: Hosts, number: int) -> None:
+        self.hosts = hosts
+        self.folder = hosts.folder(f"copy{number}")
+        self.server = PrivateServer(self.folder / "data")
+
+    def restore(self, *options: object) -> list[int]:
+        """Restore, start, and return the rows of table t."""
+        self.hosts.good(
+            "restore", "--to", self.server.datadir, "--start", *options,
+            "--setting", f"unix_socket_directories={self.folder}",
+        )  # fmt: skip
+        database = self.hosts.sql(self.server)
+        try:
+            wait_until(lambda: not database.value("select pg_is_in_recovery()"))
+            return [row[0] for row in database.query("select id from t order by id")]
+        finally:
+            self.server.kill()
+
+
+def test_recovery_to_any_point_and_refusal_beyond(archived: Hosts) -> None:
+    database = archived.sql(archived.primary)
+    space = archived.folder("space")
+    database.execute(f"create tablespace other location '{space}'")
+    database.execute("create table t (id int) tablespace other")
+    early = database.value("select now()")
+    database.execute("insert into t values (1)")
+    first = archived.good("backup", "--json")
+    assert json.loads(first.out)["state"] == "verified"
+
+    database.execute("insert into t values (2)")
+    point_time = database.value("select clock_timestamp()")
+    database.execute("insert into t values (3)")
+    xid = database.value("insert into t values (4) returning pg_current_xact_id()::text")
+    database.value("select pg_create_restore_point('before-five')")
+    point_lsn = database.value("select pg_current_wal_insert_lsn()")
+    database.execute("insert into t values (5)")
+    switch(database)
+
+    assert Copy(archived, 1).restore("--time", point_time) == [1, 2]
+    assert Copy(archived, 2).restore("--xid", xid, "--exclusive") == [1, 2, 3]
+    assert Copy(archived, 3).restore("--point", "before-five") == [1, 2, 3, 4]
+    assert Copy(archived, 4).restore("--lsn", point_lsn) == [1, 2, 3, 4]
+    assert Copy(archived, 5).restore("--immediate") == [1]
+    assert Copy(archived, 6).restore() == [1, 2, 3, 4, 5]
+
+    late = database.value("select now() + interval '1 hour'")
+    folder = archived.root / "never"
+    for options in (
+        ("--time", early), ("--time", late), ("--lsn", "0/1000028"), ("--lsn", "FF/0"),
+        ("--xid", "2000000"), ("--point", "nowhere"), ("--lsn", point_lsn, "--timeline", "7"),
+    ):  # fmt: skip
+        refused = archived.walmgr("restore", "--to", folder, *options)
+        assert refused.code == 3, refused.err
+        assert "cannot be reached. Reachable is:" in refused.err
+        assert not folder.exists()
+        if "--timeline" not in options:
+            assert f"set {names(archived)[0]}, timeline 1:" in refused.err
+    assert space.is_dir()
+
+
+def test_only_success_removes_old_sets(archived: Hosts) -> None:
+    archived.write_ini(keep_backups="2")
+    database = archived.sql(archived.primary)
+    wal = []
+    for _ in range(3):
+        wal.append(switch(database))
+        archived.good("backup")
+        # Names of sets have whole seconds.
+        wait_until(lambda: time.time() % 1 < 0.2)
+    two = names(archived)
+    assert len(two) == 2
+    there = {p.name.split(".")[0] for p in archived.completed.iterdir()}
+    assert not there.intersection(wal[:2])
+    assert wal[2] in there
+
+    archived.write_ini(backup_rate="32k")
+    process = subprocess.Popen(
+        archived.command("backup"), stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    wait_until(lambda: any(one["state"] == "running" for one in sets(archived)))
+    refused = archived.walmgr("backup")
+    assert (refused.code, "a backup or restore is running already (process" in refused.err) == (
+        3,
+        True,
+    )
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert [one["state"] for one in sets(archived)] == ["verified", "verified", "failed"]
+    archived.write_ini(backup_rate="")
+    archived.write_ini(master_bin="", slave_bin="/nowhere")
+    assert archived.walmgr("backup").code == 2
+    archived.write_ini(slave_bin=str(archived.primary.bindir))
+    assert names(archived)[:2] == two
+    archived.good("backup")
+    assert [one["state"] for one in sets(archived)] == ["verified", "verified"]
+    assert names(archived)[0] == two[1]
+
+
+def test_a_damaged_set_is_never_restored_silently(archived: Hosts) -> None:
+    archived.sql(archived.primary).execute("create table t as select generate_series(1, 9) id")
+    archived.good("backup")
+    data = archived.data / names(archived)[0] / "data"
+    victim = data / "base" / "1" / "1259"
+    raw = bytearray(victim.read_bytes())
+    raw[5000] ^= 1
+    victim.write_bytes(raw)
+    failed = archived.walmgr("restore", "--to", archived.root / "copy", "--immediate")
+    assert (failed.code, failed.err.count("\n")) == (1, 1)
+    assert "checksum mismatch for file" in failed.err
+
+
+def test_the_hook_may_keep_a_set(archived: Hosts) -> None:
+    archived.write_ini(keep_backups="1", archive_command="test -f $BACKUPDIR/never")
+    archived.good("backup")
+    wait_until(lambda: time.time() % 1 < 0.2)
+    kept = archived.good("backup")
+    assert "kept, archive_command failed" in kept.out
+    assert len(names(archived)) == 2
+    archived.write_ini(archive_command="test -f $BACKUPDIR/set.json")
+    archived.good("expire")
+    assert len(names(archived)) == 1
+
+
+def test_what_is_known_of_sets_is_found_out_again(archived: Hosts) -> None:
+    archived.good("backup")
+    (before,) = sets(archived)
+    (archived.data / str(before["name"]) / "set.json").unlink()
+    (after,) = sets(archived)
+    assert after["state"] == "unverified"
+    for key in ("name", "timeline", "start", "stop", "label", "segment_size"):
+        assert after[key] == before[key]
+
+
+def test_bad_input_is_one_line_and_touches_nothing(archived: Hosts) -> None:
+    archived.good("backup")
+    before = snapshot(archived.data)
+    full = archived.folder("full")
+    (full / "precious").touch()
+    cases: list[tuple[int, str, tuple[object, ...]]] = [
+        (2, "no backup set 'nosuch'; there are: data.master.", ("restore", "nosuch", "/tmp/x")),
+        (2, "--lsn 12: '12' is no WAL position", ("restore", "--to", "/tmp/x", "--lsn", "12")),
+        (2, "--time yesterday: ", ("restore", "--to", "/tmp/x", "--time", "yesterday")),
+        (2, "--xid 2: a transaction id is", ("restore", "--to", "/tmp/x", "--xid", "2")),
+        (3, f"folder {full} is not empty", ("restore", "--to", full)),
+        (1, "folder /no/such is missing", ("restore", "--to", "/no/such/data")),
+        (1, "the standby does not answer", ("backup", "--from", "standby")),
+    ]  # fmt: skip
+    for code, told, words in cases:
+        result = archived.walmgr(*words)
+        assert (result.code, result.err.count("\n")) == (code, 1), result.err
+        assert told in result.err
+    assert snapshot(archived.data) == before
+    assert [p.name for p in full.iterdir()] == ["precious"]
+
+
+def test_the_archive_of_another_cluster_is_refused(archived: Hosts) -> None:
+    (archived.completed / ".identity").write_text("99\n")
+    refused = archived.walmgr("backup")
+    assert refused.code == 1
+    assert "belongs to another cluster: system identifier 99, not" in refused.err
+    assert names(archived) == []
+    assert not list(Path(archived.data).glob("data.master*"))

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: ISC
+"""Making and removing backup sets. pg_basebackup copies, pg_verifybackup checks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from skytools.core.db import Database, merge_conninfo, split_password
+from skytools.core.errors import SkytoolsError
+from skytools.walmgr.errors import ProgramError, RefusedError
+from skytools.walmgr.expire import expire
+from skytools.walmgr.files import make_folder
+from skytools.walmgr.postgres import Programs, Server, ask_server
+from skytools.walmgr.remote import clean_environment
+from skytools.walmgr.sets import FAILED, OK, VERIFIED, BackupSet, manifest_facts, stamp
+from skytools.walmgr.site import Site
+from skytools.walmgr.store import sync_folder
+from skytools.walmgr.wal import HISTORY, Segment, WalError, kind_of
+
+
+def make_backup(site: Site, *, source: str = "primary", rate: str = "") -> BackupSet:
+    """Make a complete, verified set, then remove what retention no longer asks for.
+
+    Raises SkytoolsError; the set is then marked as failed, older ones are untouched.
+    """
+    site.require_folders()
+    began = time.monotonic()
+    with site.backup_lock():
+        database, conninfo = _source(site, source)
+        server = ask_server(database)
+        site.archive.claim(server.system_id)
+        programs = site.programs(server.major)
+        one = _begin(site, database, server)
+        site.say(f"backup set {one.name}: copying from the {source}")
+        try:
+            _fetch(site, one, programs, conninfo, rate)
+            one = _read_back(site, database, one)
+            # Every file against the manifest, and the set's WAL.
+            site.here.check([programs.path("pg_verifybackup"), "--quiet", one.data])
+        except (SkytoolsError, WalError, OSError, KeyboardInterrupt):
+            replace(one, state=FAILED).save()
+            raise
+        seconds = time.monotonic() - began
+        one = replace(one, state=VERIFIED, seconds=seconds)
+        one.save()
+        site.say(f"backup set {one.name}: verified, {one.size >> 20} MB in {seconds:.0f} s")
+        expire(site)
+    return one
+
+
+def _source(site: Site, source: str) -> tuple[Database, str]:
+    if source == "primary":
+        return site.primary(), site.cfg.stream
+    standby = site.answering_standby()
+    if standby is None:
+        raise SkytoolsError("the standby does not answer: start it, or use --from primary")
+    return standby, standby.conninfo
+
+
+def _begin(site: Site, database: Database, server: Server) -> BackupSet:
+    """Make the set's folder, which says that it is being made."""
+    started = float(database.value("select extract(epoch from clock_timestamp())"))
+    prefix = site.cfg.sets
+    make_folder(prefix.parent)
+    path = prefix.with_name(f"{prefix.name}.{stamp(started)}")
+    if path.exists():
+        raise RefusedError(f"backup set {path} exists: another one began this very second")
+    (path / "tablespaces").mkdir(mode=0o700, parents=True)
+    path.chmod(0o700)
+    found = database.query(
+        "select oid::text, pg_tablespace_location(oid) from pg_tablespace"
+        " where pg_tablespace_location(oid) <> ''"
+    )
+    spaces = {str(oid): location for oid, location in found}
+    one = BackupSet(
+        path.name, path, started=started, system_id=server.system_id, version=server.version,
+        segment_size=server.segment_size, timeline=server.timeline, tablespaces=spaces,
+        label=f"walmgr {path.name}",
+    )  # fmt: skip
+    one.save()
+    sync_folder(str(prefix.parent))
+    return one
+
+
+def _fetch(site: Site, one: BackupSet, programs: Programs, conninfo: str, rate: str) -> None:
+    visible, password = split_password(merge_conninfo(conninfo, application_name="walmgr_backup"))
+    rate = rate or site.cfg.backup_rate
+    words: list[str | Path] = [
+        programs.path("pg_basebackup"), "-d", visible, "-D", one.path / "data", "-F", "plain",
+        "-X", "stream", "-c", "fast", "-l", one.label, "--no-password",
+        *(["--max-rate", rate] if rate else []),
+        *(f"-T{location}={one.spaces / oid}" for oid, location in one.tablespaces.items()),
+        *(["--progress"] if site.out.terminal and not site.out.as_json else []),
+    ]  # fmt: skip
+    _run_shown(words, password, shown=site.out.terminal)
+
+
+def _read_back(site: Site, database: Database, one: BackupSet) -> BackupSet:
+    """Find out what the copy is, and take its WAL into the archive."""
+    facts = manifest_facts(one.path / "data" / "backup_manifest")
+    finished = float(database.value("select extract(epoch from clock_timestamp())"))
+    one = replace(one, state=OK, finished=finished, size=folder_size(one.path), **facts)
+    one.save()
+    _admit_own_wal(site, one)
+    return one
+
+
+def _run_shown(words: list[str | Path], password: str, *, shown: bool) -> None:
+    """Run pg_basebackup; on a terminal its progress is seen."""
+    env = clean_environment({"LC_ALL": "C", **({"PGPASSWORD": password} if password else {})})
+    done = subprocess.run(
+        list(map(str, words)), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=None if shown else subprocess.PIPE, env=env, check=False, text=True,
+        errors="replace",
+    )  # fmt: skip
+    if done.returncode != 0:
+        lines = [line for line in (done.stderr or "").strip().splitlines() if "error" in line]
+        raise ProgramError(lines[0] if lines else f"{words[0]}: exit code {done.returncode}")
+
+
+def _admit_own_wal(site: Site, one: BackupSet) -> None:
+    """Bring the set's own whole segments into the archive: it then reaches from here on."""
+    folder = one.data / "pg_wal"
+    for path in sorted(folder.iterdir()):
+        try:
+            kind = kind_of(path.name)
+        except WalError:
+            continue
+        whole = len(path.name) == 24 and Segment.parse(path.name, one.segment_size).end <= one.stop
+        if whole or kind == HISTORY:
+            site.archive.admit(str(path), path.name)
+
+
+def folder_size(path: Path) -> int:
+    """Return the bytes of all files below a folder."""
+    total = 0
+    for folder, _, names in os.walk(path):
+        total += sum((Path(folder) / name).lstat().st_size for name in names)
+    return total

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: ISC
+"""Settings: the keys of walmgr3's master and slave inis with their meaning, and new ones.
+
+One ini may hold both roles. In the words of 3.x: master = primary, slave = standby; the standby's
+host also has the archive and the backup sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from skytools.core.config import DaemonConfig, option, settings
+from skytools.core.db import check_conninfo, merge_conninfo
+from skytools.walmgr.link import COMPLETED, PARTIALS, SSH, is_local, split_host
+from skytools.walmgr.retention import Policy
+
+SERVICE = "walmgr"
+_CODECS = ("none", "gzip", "lz4", "zstd")
+
+
+def _check_retention(text: str) -> str | None:
+    try:
+        Policy.parse(text)
+    except ValueError as exc:
+        return str(exc)
+    return None
+
+
+def _check_settings(text: str) -> str | None:
+    for item in filter(str.strip, text.split(",")):
+        name, equals, _ = item.partition("=")
+        if not equals or not name.strip().replace("_", "").replace(".", "").isalnum():
+            return f"{item.strip()!r} is not like name=value"
+    return None
+
+
+@settings
+class WalmgrConfig(DaemonConfig):
+    """The section [walmgr]."""
+
+    LEGACY: ClassVar[Mapping[str, str]] = {
+        **DaemonConfig.LEGACY,
+        "use_xlog_functions": "pg_receivewal streams every byte as it is flushed",
+        "loop_delay": "pg_receivewal streams every byte as it is flushed",
+        "compression": "see archive_compression; for the way there: ssh_command = ssh -C",
+        "keep_symlinks": "pg_basebackup copies what the links lead to",
+        "hot_standby": "standbys are always hot",
+        "master_config": "settings are changed by ALTER SYSTEM",
+        "config_backup": "configuration inside the data folder is part of each set",
+        "slave_config_dir": "configuration inside the data folder is part of each set",
+    }
+
+    master_db: str = option(
+        "", "Connect string of the primary, for a superuser.", check=check_conninfo,
+        example="host=a user=walmgr dbname=postgres",
+    )  # fmt: skip
+    primary_conninfo: str = option(
+        "", "Connect string for streaming from the primary; default: master_db.",
+        check=check_conninfo,
+    )  # fmt: skip
+    master_data: Path | None = option(None, "Data folder of the primary, on its host.")
+    master_bin: Path | None = option(None, "PostgreSQL's programs there; default: as installed.")
+    master_host: str = option(
+        "", "How ssh reaches the primary's host from here; empty: it is this machine, or its files "
+        "are out of reach.",
+    )  # fmt: skip
+    master_ini: Path | None = option(
+        None, "Path of the ini on the primary's host, for its archive_command; default: this file "
+        "when that is this machine, else no archive_command is set.",
+    )  # fmt: skip
+    master_restart_cmd: str = option("", "Shell command that restarts the primary.")
+    slave: str = option("", "How ssh reaches the standby's host from the primary's.")
+    slave_config: str = option("", "Path of the ini on the standby's host.")
+    slave_data: Path | None = option(None, "Data folder of the standby.")
+    slave_bin: Path | None = option(None, "PostgreSQL's programs; default: as installed.")
+    slave_stop_cmd: str = option("", "Shell command that stops the standby; default: pg_ctl.")
+    slave_start_cmd: str = option("", "Shell command that starts the standby; default: pg_ctl.")
+    slave_pg_xlog: Path | None = option(None, "Folder for the standby's WAL, linked as pg_wal.")
+    slave_settings: str = option(
+        "", "Server settings of the standby that differ from the primary's, as name=value, comma "
+        "between them.", check=_check_settings, example="port=5433",
+    )  # fmt: skip
+    walmgr_data: Path = option(
+        Path("~/walshipping").expanduser(), "Folder of the archive and of the sets."
+    )
+    completed_wals: str = option("", f"The archive; default: walmgr_data/{COMPLETED}.")
+    partial_wals: str = option("", f"What the receiver writes; default: walmgr_data/{PARTIALS}.")
+    full_backup: str = option("", "Backup sets begin with this; default: walmgr_data/data.master.")
+    archive_compression: str = option("none", "How segments are kept.", choices=_CODECS)
+    ssh_command: str = option("", f"Command for other hosts; default: {' '.join(SSH)}.")
+    slot: str = option("walmgr", "Replication slot of the receiver.")
+    slot_keep_size: str = option(
+        "10GB", "Most WAL that the slot may hold back on the primary (max_slot_wal_keep_size), so "
+        "that an unreachable standby never fills its disk.",
+    )  # fmt: skip
+    synchronous: str = option(
+        "off", "Whether a commit waits until the receiver has it on disk: on = always, degrade = "
+        "while the receiver works.", choices=("off", "on", "degrade"),
+    )  # fmt: skip
+    degrade_after: float = option(
+        10.0, "With degrade: commits wait that long for a receiver that is gone.", unit="s", min=1
+    )
+    keep_backups: int | None = option(None, "How many complete sets stay; 0 is taken as 1.", min=0)
+    retention: str = option(
+        "", "How far back recovery must reach, and how many complete sets stay in any case.",
+        check=_check_retention, example="7 days, minimum 2",
+    )  # fmt: skip
+    backup_interval: float = option(
+        0.0, "The daemon makes a backup so long after the last; 0: never.", unit="h", min=0
+    )
+    backup_rate: str = option("", "Most that a backup reads from the server a second, as 20M.")
+    backup_datadir: bool = option(True, "Whether restore keeps the old data folder, renamed.")
+    archive_command: str = option(
+        "", "Shell command before a set is removed; $BACKUPDIR is its folder. A failure keeps it."
+    )
+    periodic_command: str = option("", "Shell command that the daemon runs now and then.")
+    command_interval: float = option(0.0, "How often; 0: never.", unit="s", min=0)
+    connection_lifetime: float = option(1200.0, "Replace connections that are older.", unit="s")
+
+    def faults(self) -> list[tuple[str, str]]:
+        """Tell which settings do not fit together."""
+        found = []
+        if not self.slot.replace("_", "").isalnum() or self.slot != self.slot.lower():
+            found.append(("slot", f"{self.slot!r} may have lower-case letters, digits and _ only"))
+        if self.slave_data is not None and self.slave_data == self.master_data:
+            same = is_local(self.master_host) and is_local(self.slave.partition(":")[0])
+            if same and not self.slave:
+                found.append(("slave_data", "is the folder of the primary"))
+        return found
+
+    @property
+    def completed(self) -> Path:
+        """The archive's folder."""
+        return self._folder(self.completed_wals, COMPLETED)
+
+    @property
+    def partials(self) -> Path:
+        """The receiver's folder."""
+        return self._folder(self.partial_wals, PARTIALS)
+
+    @property
+    def sets(self) -> Path:
+        """What the names of backup sets begin with."""
+        return self._folder(self.full_backup, "data.master")
+
+    @property
+    def ssh(self) -> tuple[str, ...]:
+        """The command for other hosts."""
+        return tuple(self.ssh_command.split()) or SSH
+
+    @property
+    def policy(self) -> Policy:
+        """Which sets stay."""
+        return Policy.parse(self.retention, self.keep_backups)
+
+    @property
+    def primary(self) -> str:
+        """Connect string of the primary for statements; empty when none is known."""
+        if self.master_db or not self.primary_conninfo:
+            return self.master_db
+        return merge_conninfo(self.primary_conninfo, dbname="postgres")
+
+    @property
+    def stream(self) -> str:
+        """Connect string of the primary for streaming; empty when none is known."""
+        return self.primary_conninfo or self.master_db
+
+    @property
+    def standby_settings(self) -> dict[str, str]:
+        """What slave_settings says."""
+        pairs = (item.partition("=") for item in self.slave_settings.split(",") if item.strip())
+        return {name.strip(): value.strip() for name, _, value in pairs}
+
+    def _folder(self, given: str, name: str) -> Path:
+        return Path(split_host(given)[1]) if given else self.walmgr_data / name

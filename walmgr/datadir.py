@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: ISC
+"""Data folders of servers that do not run: settings, signal files, copies."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from skytools.core.errors import SkytoolsError
+from skytools.walmgr.errors import ProgramError, RefusedError
+from skytools.walmgr.files import write_text
+from skytools.walmgr.remote import clean_environment
+from skytools.walmgr.sets import BackupSet
+from skytools.walmgr.store import sync_folder
+
+AUTO_CONF = "postgresql.auto.conf"
+STANDBY, RECOVERY = "standby.signal", "recovery.signal"
+SPACES = ".tablespaces"  # beside a restored data folder
+
+# Whatever a copy of a server may say about recovery and replication is somebody else's.
+FOREIGN = (
+    "restore_command", "archive_cleanup_command", "recovery_end_command", "primary_conninfo",
+    "primary_slot_name", "synchronous_standby_names", "recovery_target", "recovery_target_name",
+    "recovery_target_time", "recovery_target_xid", "recovery_target_lsn",
+    "recovery_target_inclusive", "recovery_target_timeline", "recovery_target_action",
+    "recovery_min_apply_delay",
+)  # fmt: skip
+
+
+def write_settings(datadir: Path, changes: Mapping[str, str | None]) -> None:
+    """Change postgresql.auto.conf; None takes a setting out."""
+    path = datadir / AUTO_CONF
+    lines = path.read_text().splitlines() if path.exists() else []
+    kept = [line for line in lines if line.partition("=")[0].strip() not in changes]
+    kept += [f"{name} = {quoted(value)}" for name, value in changes.items() if value is not None]
+    write_text(path, "\n".join(kept) + "\n")
+
+
+def quoted(value: str) -> str:
+    """Return a value as configuration files want it."""
+    text = value.replace("\\", "\\\\").replace("'", "''")
+    return f"'{text}'"
+
+
+def make_standby(datadir: Path, settings: Mapping[str, str]) -> None:
+    """Turn a data folder into a standby's."""
+    write_settings(datadir, {**dict.fromkeys(FOREIGN), **settings})
+    (datadir / RECOVERY).unlink(missing_ok=True)
+    write_text(datadir / STANDBY, "")
+
+
+def make_recovery(datadir: Path, settings: Mapping[str, str]) -> None:
+    """Turn a data folder into one that recovers to a target when it is started."""
+    write_settings(datadir, {**dict.fromkeys(FOREIGN), **settings})
+    (datadir / STANDBY).unlink(missing_ok=True)
+    write_text(datadir / RECOVERY, "")
+
+
+def is_empty(path: Path) -> bool:
+    """Whether a folder is missing or empty. Raises SkytoolsError when nobody can say."""
+    try:
+        return not path.exists() or not any(path.iterdir())
+    except OSError as exc:
+        raise SkytoolsError(f"folder {path}: {exc.strerror}") from exc
+
+
+def require_usable(path: Path) -> None:
+    """Raise SkytoolsError unless a data folder can be made here."""
+    parent = path.parent
+    if not parent.is_dir():
+        raise SkytoolsError(f"folder {parent} is missing: make it, owned by the server's user")
+    target = path if path.exists() else parent
+    if not os.access(target, os.W_OK | os.X_OK):
+        raise SkytoolsError(f"folder {target} is not ours to write")
+
+
+def copy_set(one: BackupSet, target: Path, wal: Path | None = None) -> None:
+    """Copy a set to a missing or empty folder, durably; shares blocks where the system can.
+
+    It is written under another name, so `target` is never half a copy. Raises RefusedError.
+    """
+    if not is_empty(target):
+        raise RefusedError(f"folder {target} is not empty")
+    aside = target.with_name(f"{target.name}.copying")
+    spaces = target.with_name(target.name + SPACES)
+    _remove(aside)
+    _copy(one.data, aside)
+    aside.chmod(0o700)
+    if one.tablespaces:
+        _remove(spaces)
+        spaces.mkdir(mode=0o700)
+    for oid in one.tablespaces:
+        _copy(one.spaces / oid, spaces / oid)
+        link = aside / "pg_tblspc" / oid
+        _remove(link)
+        link.symlink_to(spaces / oid)
+    for name in ("set.json", "postmaster.pid", "postmaster.opts"):
+        (aside / name).unlink(missing_ok=True)
+    if wal is not None:
+        _move_wal(aside / "pg_wal", wal)
+    _sync(aside)
+    if target.exists():
+        target.rmdir()
+    aside.rename(target)
+    sync_folder(str(target.parent))
+
+
+def _move_wal(folder: Path, wal: Path) -> None:
+    if not is_empty(wal):
+        raise RefusedError(f"folder {wal} is not empty")
+    if wal.exists():
+        wal.rmdir()
+    _copy(folder, wal)
+    shutil.rmtree(folder)
+    folder.symlink_to(wal)
+
+
+def _copy(source: Path, target: Path) -> None:
+    _run(["cp", "-a", "--reflink=auto", "--", source, target])
+
+
+def _sync(path: Path) -> None:
+    _run(["sync", "-f", path])
+
+
+def _run(words: list[str | Path]) -> None:
+    done = subprocess.run(
+        list(map(str, words)), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        check=False, errors="replace", env=clean_environment({"LC_ALL": "C"}),
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise ProgramError(done.stderr.strip().splitlines()[-1])
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a data folder to the first free `path.N`; returns the new name."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.{number}")).exists():
+        number += 1
+    path.rename(aside)
+    sync_folder(str(path.parent))
+    return aside

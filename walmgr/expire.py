@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: ISC
+"""Removing sets, and WAL that nothing needs any more."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterable
+
+from skytools.core.errors import UsageError
+from skytools.walmgr.errors import ProgramError
+from skytools.walmgr.postgres import major_of, read_control
+from skytools.walmgr.remote import shell
+from skytools.walmgr.retention import Decision, decide, wal_floor
+from skytools.walmgr.sets import BackupSet, list_sets
+from skytools.walmgr.site import Site
+from skytools.walmgr.store import sync_folder
+from skytools.walmgr.wal import HISTORY, Segment, kind_of
+
+REMOVING = ".removing-"
+
+
+def plan_expiry(site: Site, sets: Iterable[BackupSet]) -> list[Decision]:
+    """Decide which sets stay."""
+    return decide([one.candidate() for one in sets], site.cfg.policy, time.time())
+
+
+def expire(site: Site) -> None:
+    """Remove what retention does not keep, then WAL that no kept set and no standby needs.
+
+    The caller holds the backup lock.
+    """
+    _sweep(site)
+    # With the lock in our hands, whatever still claims to be made is what a killed one has left.
+    sets = {one.name: one for one in list_sets(site.cfg.sets, running=False)}
+    decisions = plan_expiry(site, sets.values())
+    kept = {one.name for one in decisions if one.keep}
+    for decision in decisions:
+        if not decision.keep and not _remove_set(site, sets[decision.name], decision.why):
+            kept.add(decision.name)
+    floor = wal_floor([one.candidate() for one in sets.values()], kept)
+    if floor is not None:
+        purge(site, min(floor, standby_floor(site, floor)))
+
+
+def _remove_set(site: Site, one: BackupSet, why: str) -> bool:
+    """Remove a set after the hook; renamed first, so that no half of one is ever listed."""
+    if site.cfg.archive_command and one.complete:
+        try:
+            shell(site.cfg.archive_command.replace("$BACKUPDIR", f"'{one.path}'"))
+        except ProgramError as exc:
+            site.say(f"backup set {one.name}: kept, archive_command failed: {exc}")
+            return False
+    gone = one.path.with_name(REMOVING + one.name)
+    one.path.rename(gone)
+    sync_folder(str(gone.parent))
+    shutil.rmtree(gone)
+    site.say(f"backup set {one.name}: removed, {why}")
+    return True
+
+
+def _sweep(site: Site) -> None:
+    """Finish removals that were interrupted."""
+    prefix = site.cfg.sets
+    for path in prefix.parent.glob(f"{REMOVING}{prefix.name}*"):
+        shutil.rmtree(path)
+
+
+def standby_floor(site: Site, otherwise: int) -> int:
+    """Return the first byte of WAL that the standby may still have to read."""
+    folder = site.cfg.slave_data
+    if folder is None or not (folder / "standby.signal").exists():
+        return otherwise
+    major = major_of(site.here, folder)
+    return read_control(site.programs(major), folder).redo if major else otherwise
+
+
+def purge(site: Site, floor: int) -> int:
+    """Remove archived segments that end at or before `floor`; history files stay for ever.
+
+    Returns how many went.
+    """
+    size = _segment_size(site)
+    removed = 0
+    for name, file in site.archive.names().items():
+        if kind_of(name) == HISTORY:
+            continue
+        if Segment.parse(name, size).end <= floor:
+            (site.cfg.completed / file).unlink()
+            removed += 1
+    if removed:
+        sync_folder(str(site.cfg.completed))
+    return removed
+
+
+def _segment_size(site: Site) -> int:
+    sizes = {one.segment_size for one in site.sets() if one.complete}
+    if len(sizes) != 1:
+        raise UsageError(f"backup sets of {len(sizes)} segment sizes lie in {site.cfg.sets.parent}")
+    return sizes.pop()

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: ISC
+"""Facts kept in files: each written aside, synced and renamed; locks that die with their holder."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from skytools.core.errors import SkytoolsError
+from skytools.walmgr.errors import RefusedError
+from skytools.walmgr.store import sync_folder
+
+
+def write_text(path: Path, text: str, mode: int = 0o600) -> None:
+    """Replace a file durably."""
+    aside = path.with_name(f".{path.name}.new")
+    with aside.open("w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), mode)
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.rename(path)
+    sync_folder(str(path.parent))
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Replace a file of facts durably."""
+    write_text(path, json.dumps(value, indent=1) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return a file of facts, {} when it is missing or damaged: all can be found out again."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError, NotADirectoryError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def make_folder(path: Path) -> None:
+    """Make a private folder and its parents, durably. Raises SkytoolsError."""
+    if path.is_dir():
+        return
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sync_folder(str(path.parent))
+    except OSError as exc:
+        raise SkytoolsError(f"folder {path}: {exc.strerror}") from exc
+
+
+@contextlib.contextmanager
+def locked(path: Path, what: str) -> Iterator[None]:
+    """Hold a lock while the block runs. Raises RefusedError when somebody else holds it."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = os.pread(fd, 20, 0).decode("ascii", "replace").strip() or "unknown"
+            raise RefusedError(f"{what} is running already (process {pid})") from None
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(fd)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a living process holds the lock."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False

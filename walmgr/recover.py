@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: ISC
+"""The verb `restore`: a set becomes a server at a chosen point, or the standby anew."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from skytools.core.db import merge_conninfo
+from skytools.walmgr import postgres
+from skytools.walmgr.coverage import Coverage
+from skytools.walmgr.datadir import (
+    copy_set,
+    is_empty,
+    make_recovery,
+    make_standby,
+    require_usable,
+    set_aside,
+)
+from skytools.walmgr.errors import RefusedError
+from skytools.walmgr.postgres import Programs
+from skytools.walmgr.restore import restore_command
+from skytools.walmgr.server import start_server, stop_server
+from skytools.walmgr.sets import UNVERIFIED, choose_set
+from skytools.walmgr.site import Site
+from skytools.walmgr.target import LATEST, Target, choose
+from skytools.walmgr.wal import format_lsn
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a restore is going to do."""
+
+    way: Coverage
+    target: Target
+    folder: Path
+    standby: bool
+    start: bool
+    settings: Mapping[str, str]
+
+    def lines(self) -> list[str]:
+        """Say it for people."""
+        one = self.way.one
+        kind = "a standby" if self.standby else f"a server at {self.target}"
+        last = format_lsn(self.way.end)
+        return [
+            f"copy backup set {one.name} to {self.folder}",
+            f"make it {kind}, timeline {self.way.history.timeline}, WAL up to {last}",
+            "start it" if self.start else "leave it stopped",
+        ]
+
+
+def plan_restore(
+    site: Site,
+    target: Target,
+    *,
+    name: str = "",
+    folder: Path | None = None,
+    start: bool = False,
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> Plan:
+    """Choose the set and check that the target can be reached. Raises SkytoolsError.
+
+    Without a folder the standby is made anew, which is started as 3.x did.
+    """
+    sets = site.sets()
+    if name:
+        sets = [choose_set(sets, name)]
+    way = choose(site, target, sets)
+    own = folder is None or folder == site.cfg.slave_data
+    where = site.standby_data if folder is None else folder.absolute()
+    require_usable(where)
+    if not own and not is_empty(where):
+        raise RefusedError(f"folder {where} is not empty: choose another, or empty it")
+    if own:
+        require_no_primary(site, where)
+    return Plan(way, target, where, own and target.kind == LATEST, start or own, settings)
+
+
+def require_no_primary(site: Site, folder: Path) -> None:
+    """Raise RefusedError when the server that would be replaced is a working primary."""
+    if postgres.running_pid(site.here, folder) is None:
+        return
+    database = site.answering_standby()
+    if database is None or not database.value("select pg_is_in_recovery()"):
+        raise RefusedError(f"the server on {folder} is no standby: stop it first if it may go")
+
+
+def restore(site: Site, plan: Plan) -> None:
+    """Do it. The old folder of the standby is kept, renamed, unless backup_datadir says no."""
+    programs = site.programs(plan.way.one.version // 10000)
+    with site.backup_lock():
+        build(site, plan, programs)
+    if plan.start:
+        start_server(site, programs, plan.folder)
+        site.say(f"started {plan.folder}")
+    else:
+        command = f"{programs.path('pg_ctl')} -D {plan.folder} -w start"
+        site.say(f"restored to {plan.folder}; start it by: {command}")
+
+
+def build(site: Site, plan: Plan, programs: Programs) -> None:
+    """Make the data folder; the caller holds the lock that keeps the set from being removed."""
+    one = plan.way.one
+    if not is_empty(plan.folder):
+        stop_server(site, plan.folder)
+        if site.cfg.backup_datadir:
+            site.say(f"old data folder kept as {set_aside(plan.folder)}")
+        else:
+            shutil.rmtree(plan.folder)
+    wal = site.cfg.slave_pg_xlog if plan.folder == site.cfg.slave_data else None
+    copy_set(one, plan.folder, wal)
+    if one.state != UNVERIFIED:
+        _verify_copy(site, programs, plan.folder)
+    _add_tail(plan)
+    configure(site, plan)
+
+
+def _verify_copy(site: Site, programs: Programs, folder: Path) -> None:
+    """Check every file against the manifest once more, before anything is changed in it."""
+    site.here.check([programs.path("pg_verifybackup"), "--quiet", "--no-parse-wal", folder])
+
+
+def _add_tail(plan: Plan) -> None:
+    """Put the unfinished last segment where the server looks when the archive has no more."""
+    if plan.way.tail is not None and not plan.standby:
+        target = plan.folder / "pg_wal" / plan.way.segments[-1].name
+        shutil.copyfile(plan.way.tail, target)
+        target.chmod(0o600)
+
+
+def configure(site: Site, plan: Plan) -> None:
+    """Write settings and signal files of a restored folder."""
+    command = restore_command(site.program, str(site.ini), standby=plan.standby)
+    settings = {"restore_command": command}
+    if plan.folder == site.cfg.slave_data:
+        settings.update(site.cfg.standby_settings)
+    settings.update(plan.settings)
+    if plan.standby:
+        make_standby(plan.folder, {**settings, **standby_settings(site)})
+        return
+    settings.update(plan.target.settings(plan.way.history.timeline))
+    # A trial copy must not write into the archive of the server it comes from.
+    settings["archive_mode"] = "off"
+    make_recovery(plan.folder, settings)
+
+
+def standby_settings(site: Site) -> dict[str, str]:
+    """Return what makes a server stream from the primary, if we know how."""
+    settings = {"recovery_target_timeline": "latest", "hot_standby": "on"}
+    if site.cfg.stream:
+        settings["primary_conninfo"] = stream_conninfo(site)
+    return settings
+
+
+def stream_conninfo(site: Site) -> str:
+    """Return the connect string of the standby's receiver."""
+    return merge_conninfo(site.cfg.stream, application_name="walmgr_standby")
+
+
+def current_control(site: Site, datadir: Path) -> postgres.Control | None:
+    """Return what the control file of a local data folder says, None when it is none."""
+    major = postgres.major_of(site.here, datadir)
+    return None if major is None else postgres.read_control(site.programs(major), datadir)

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: ISC
+"""Running programs on this machine or another; arguments are lists, never shell text."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from skytools.walmgr.errors import ProgramError
+from skytools.walmgr.link import is_local, remote_command
+
+TIMEOUT = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a program that has ended left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def last_line(self) -> str:
+        """The last thing it said."""
+        lines = (self.err.strip() or self.out.strip()).splitlines()
+        return lines[-1] if lines else f"exit code {self.code}"
+
+
+class Host:
+    """A machine: ours (`name` empty), or one that ssh reaches."""
+
+    def __init__(self, name: str = "", ssh: tuple[str, ...] = ("ssh",)) -> None:
+        self.name = "" if is_local(name) else name
+        self.ssh = ssh
+
+    @property
+    def local(self) -> bool:
+        """Whether it is this machine."""
+        return not self.name
+
+    def __str__(self) -> str:
+        return self.name or "this machine"
+
+    def run(
+        self, words: Sequence[str | Path], *, timeout: float = TIMEOUT, stdin: str = ""
+    ) -> Done:
+        """Run a program in the C locale and UTC. Raises ProgramError when it cannot start."""
+        argv = ["env", "LC_ALL=C", "TZ=UTC", *map(str, words)]
+        if not self.local:
+            argv = remote_command(self.ssh, self.name, argv)
+        try:
+            done = subprocess.run(
+                argv, input=stdin, capture_output=True, text=True, errors="replace",
+                timeout=timeout, check=False, env=clean_environment(),
+            )  # fmt: skip
+        except OSError as exc:
+            raise ProgramError(f"{argv[0]} cannot be run: {exc.strerror}") from exc
+        except subprocess.TimeoutExpired as exc:
+            text = f"{self}: {Path(words[0]).name} did not end within {timeout:g} s"
+            raise ProgramError(text) from exc
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def check(self, words: Sequence[str | Path], **options: float) -> str:
+        """Run a program that must succeed and return its output. Raises ProgramError."""
+        done = self.run(words, **options)  # type: ignore[arg-type]
+        if done.code != 0:
+            where = "" if self.local else f"{self.name}: "
+            raise ProgramError(f"{where}{Path(words[0]).name}: {done.last_line}")
+        return done.out
+
+    def read(self, path: Path) -> str | None:
+        """Return the text of a file, None when there is none. Raises ProgramError."""
+        if not self.exists(path):
+            return None
+        return self.check(["cat", path])
+
+    def exists(self, path: Path) -> bool:
+        """Whether there is such a file or folder. Raises ProgramError when nobody can say."""
+        done = self.run(["test", "-e", path])
+        if done.code not in (0, 1):
+            raise ProgramError(f"{self}: {path}: {done.last_line}")
+        return done.code == 0
+
+
+def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment for programs: sd_notify is ours alone, PGDATA is never guessed."""
+    env = {k: v for k, v in os.environ.items() if k not in ("NOTIFY_SOCKET", "PGDATA")}
+    return {**env, **(extra or {})}
+
+
+def shell(command: str, **variables: str) -> None:
+    """Run a command of the ini through the shell. Raises ProgramError when it fails."""
+    done = subprocess.run(
+        ["sh", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, text=True, errors="replace", check=False,
+        env=clean_environment(variables),
+    )  # fmt: skip
+    if done.returncode != 0:
+        last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        raise ProgramError(f"{command!r}: {last[0]}")

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: ISC
+"""What is inside WAL files, as pg_waldump tells."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from skytools.walmgr.postgres import Programs
+from skytools.walmgr.store import Archive
+from skytools.walmgr.wal import Segment, WalError, parse_lsn
+
+_COMMIT = re.compile(r"desc: (?:COMMIT|ABORT)\S* (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) UTC")
+_LSN = re.compile(r"\blsn: ([0-9A-F]+/[0-9A-F]+)")
+_BETWEEN = re.compile(r"WAL statistics between (\S+) and ([0-9A-F]+/[0-9A-F]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Scanner:
+    """Reads archived segments, and files elsewhere (`extra`: segment name -> file)."""
+
+    programs: Programs
+    archive: Archive
+    extra: dict[str, Path]
+    scratch: Path
+
+    def last_commit(self, segments: Sequence[Segment]) -> float | None:
+        """Return the time of the last transaction end in the segments, which are in order."""
+        for segment in reversed(segments):
+            lines = self._records(segment, "--rmgr=Transaction")
+            times = [found[1] for line in lines if (found := _COMMIT.search(line))]
+            if times:
+                return datetime.fromisoformat(f"{times[-1]}+00:00").timestamp()
+        return None
+
+    def end_of_transaction(self, segments: Sequence[Segment], xid: int) -> int | None:
+        """Return the position at which a transaction ended, None when it did not."""
+        for segment in reversed(segments):
+            lines = self._records(segment, "--rmgr=Transaction", f"--xid={xid}")
+            found = [_position(line) for line in lines if _COMMIT.search(line)]
+            if found:
+                return found[-1]
+        return None
+
+    def restore_point(self, segments: Sequence[Segment], name: str) -> int | None:
+        """Return the position of the last restore point of that name, None without one."""
+        for segment in reversed(segments):
+            lines = self._records(segment, "--rmgr=XLOG")
+            found = [_position(line) for line in lines if line.endswith(f"RESTORE_POINT {name}")]
+            if found:
+                return found[-1]
+        return None
+
+    def valid_end(self, segment: Segment) -> int:
+        """Return where the valid WAL of a segment ends, its start when there is none."""
+        with self._plain(segment) as path:
+            found = _BETWEEN.search(self._dump(path, "--stats"))
+            if found:
+                return parse_lsn(found[2])
+            # Before PostgreSQL 15 the end is not told: the start of the last record is certain.
+            lines = [line for line in self._dump(path).splitlines() if line]
+            return _position(lines[-1]) if lines else segment.start
+
+    def _records(self, segment: Segment, *options: str) -> list[str]:
+        """Return lines of records; an end in the middle of one is no error here."""
+        with self._plain(segment) as path:
+            return self._dump(path, *options).splitlines()
+
+    def _dump(self, path: Path, *options: str) -> str:
+        program = self.programs.path("pg_waldump")
+        return self.programs.host.run([program, "-p", path.parent, *options, path.name]).out
+
+    @contextmanager
+    def _plain(self, segment: Segment) -> Iterator[Path]:
+        """Give a segment in the clear, under its name. Raises WalError when it is nowhere."""
+        found = self.archive.find(segment.name)
+        if found is not None and found.codec == "none":
+            yield Path(found.path)
+            return
+        folder = Path(tempfile.mkdtemp(prefix=".scan-", dir=self.scratch))
+        try:
+            path = folder / segment.name
+            if found is not None:
+                self.archive.extract(found, str(path))
+            elif segment.name in self.extra:
+                path.symlink_to(self.extra[segment.name])
+            else:
+                raise WalError(f"{segment.name} is neither in the archive nor elsewhere")
+            yield path
+        finally:
+            shutil.rmtree(folder)
+
+
+def _position(line: str) -> int:
+    found = _LSN.search(line)
+    return parse_lsn(found[1]) if found else 0

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
 # Run the regression and isolation tests of every extension on a private server: unix socket only, thrown away at
-# the end. Fails if any test fails; the differences are printed, results stay in build/obj/pg<major>/test/.
+# the end. Fails if any test fails; the differences are printed, results stay in build/obj/pg<major>/test, or RESULTS.
 # shellcheck source=env.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/env.sh"
 
 pg_tests=$PKGLIBDIR/pgxs/src/test
 work=$(mktemp -d /var/tmp/skytools-sqltest.XXXXXX)
-results=$OBJ/test
+results=${RESULTS:-$OBJ/test}
 
 cleanup() {
     as_server_user "$TREE/bin/pg_ctl" -D "$work/data" -m immediate -s stop >/dev/null 2>&1 || true
@@ -30,6 +30,7 @@ synchronous_commit = off
 full_page_writes = off
 max_prepared_transactions = 10
 autovacuum = on
+autovacuum_naptime = 1h
 CONF
     as_server_user "$TREE/bin/pg_ctl" -D "$work/data" -l "$work/server.log" -s -w start ||
         die "the server does not start: $(tail -n 3 "$work/server.log")"

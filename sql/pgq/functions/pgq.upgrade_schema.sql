@@ -52,7 +52,9 @@ begin
          where queue_wake_seq is null
         returning queue_wake_seq
     loop
-        execute format('create sequence if not exists %s minvalue 1 maxvalue 2', pgq.quote_fqname(name));
+        if to_regclass(pgq.quote_fqname(name)) is null then
+            execute format('create sequence %s minvalue 1 maxvalue 2', pgq.quote_fqname(name));
+        end if;
         execute format('grant select on %s to public', pgq.quote_fqname(name));
     end loop;
     return 0;

@@ -213,6 +213,15 @@ class JobState:
         if not self.ready:
             self.ready, self._ready_since, self.error = True, now, ""
 
+    def extend(self, now: float, seconds: float, limit: float) -> float:
+        """Grant `seconds` more; returns those of a stopping job, which gets `limit` in all."""
+        self.watchdog.extend(now, seconds)
+        if self.phase is not Phase.STOPPING:
+            return 0.0
+        granted = min(now + seconds, self.stop_began + limit)
+        self.patience_ends = max(self.patience_ends, granted)
+        return self.patience_ends - now
+
     # ---- decisions
 
     def decide(self, now: float) -> Action | None:

@@ -49,19 +49,26 @@ def labelled(family: Metric, job_name: str) -> Metric:
     return out
 
 
+def _exposed(family: Metric) -> str:
+    """Return the name in the HELP and TYPE lines."""
+    return family.name + ("_total" if family.type == "counter" else "")
+
+
 class Merger:
     """Collects families; the first to claim a name decides its type and help."""
 
     def __init__(self) -> None:
         self.dropped = 0  # families that clashed with one of another type
         self._families: dict[str, Metric] = {}
-        self._owners: dict[str, str] = {}
+        self._owners: set[str] = set()
         self._seen: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
 
     def add(self, families: Iterable[Metric]) -> None:
         """Add what one process exports."""
         for family in families:
-            mine = self._families.get(family.name)
+            if not family.samples:
+                continue
+            mine = self._families.get(_exposed(family))
             if mine is None:
                 mine = self._claim(family)
             if mine is None or mine.type != family.type:
@@ -73,9 +80,9 @@ class Merger:
         names = [family.name + suffix for suffix in _SUFFIXES.get(family.type, ("",))]
         if any(name in self._owners for name in names):
             return None
-        self._owners.update(dict.fromkeys(names, family.name))
+        self._owners.update(names)
         mine = Metric(family.name, family.documentation, family.type)
-        self._families[family.name] = mine
+        self._families[_exposed(family)] = mine
         return mine
 
     def _add_samples(self, mine: Metric, family: Metric) -> None:

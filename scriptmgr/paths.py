@@ -90,9 +90,9 @@ def require_usable(manager: Manager) -> None:
         )  # fmt: skip
     for key, path in (("runtime_dir", paths.runtime), ("log_dir", paths.logs)):
         text = str(path)
-        if not text.isprintable() or any(bad in text for bad in (" ;", " #", ",", '"')):
+        if not text.isprintable() or any(bad in text for bad in (" ;", " #", ",", '"', "%")):
             raise ConfigError.single(
-                ini, SECTION, key, f"{text!r} may hold no comma, quote, ' ;' or ' #'"
+                ini, SECTION, key, f"{text!r} may hold no comma, quote, %, ' ;' or ' #'"
             )
 
 

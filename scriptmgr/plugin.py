@@ -23,9 +23,10 @@ from skytools.scriptmgr.backoff import Limits
 from skytools.scriptmgr.config import Manager
 from skytools.scriptmgr.desired import Action, Desired, JobState, Phase
 from skytools.scriptmgr.jobs import Job
+from skytools.scriptmgr.mailbox import Mailbox
 from skytools.scriptmgr.outlet import last_line
 from skytools.scriptmgr.paths import Paths, make_user_folder
-from skytools.scriptmgr.relay import Message, Relay
+from skytools.scriptmgr.relay import Relay
 from skytools.scriptmgr.shutdown import Shutdown
 from skytools.scriptmgr.summary import one_line
 from skytools.scriptmgr.systemd import SystemdNotifier
@@ -70,7 +71,6 @@ class Counters:
     """What the manager counts about itself, and how its last reload went."""
 
     hook_errors: int = 0
-    notify_dropped: int = 0
     reload_ok: bool = True
     reload_time: float = field(default_factory=time.time)
 
@@ -91,7 +91,10 @@ class Plugin:
         self.exits: dict[int, int] = {}
         self._shutdown: Shutdown | None = None
         self._next_spawn = 0.0
-        self._told: dict[str, tuple[str, float]] = {}  # last failure in the log, and when
+        self._mailbox = Mailbox(
+            setup.relay, self.options.pidhistory, self.states, self._became_ready
+        )
+        self._failures_told: dict[str, tuple[str, float]] = {}  # last failure in the log, and when
         self.adopt(setup.jobs)
 
     # ---- coupling
@@ -172,14 +175,19 @@ class Plugin:
 
     def _log_failure(self, state: JobState, now: float) -> None:
         """Log a failure that is retried. The same one over and over is told once an hour."""
-        told = self._told.get(state.job.name)
+        told = self._failures_told.get(state.job.name)
         if told is not None and told[0] == state.error and now - told[1] < REMIND:
             return
-        self._told[state.job.name] = (state.error, now)
+        self._failures_told[state.job.name] = (state.error, now)
         delay = (state.next_start or now) - now
         log.warning("job %s: %s; next start in %.1f s", state.job.name, state.error, delay)
 
     # ---- the timer
+
+    @property
+    def dropped(self) -> int:
+        """Messages of unknown processes."""
+        return self._mailbox.dropped
 
     @property
     def stopping(self) -> bool:
@@ -191,7 +199,7 @@ class Plugin:
         now = time.monotonic()
         dues = [due for state in self.states.values() if (due := state.due()) is not None]
         busy = self._shutdown is not None
-        if busy or any(state.patience_ends > now for state in self.states.values()):
+        if busy or self._mailbox.patient(now):
             return SHORT
         if not dues:
             return IDLE
@@ -201,9 +209,11 @@ class Plugin:
     def tick(self) -> None:
         """Do what is due; called once in each pass of supervisord's loop."""
         now = time.monotonic()
-        for message in self.setup.relay.receive():
-            self._message(message, now)
-        self._hold_back(now)
+        extension = self._mailbox.read(now, self.manager.config.stop_timeout_max)
+        if extension and self._shutdown is not None:
+            self.setup.systemd.extend(extension + 10)
+        for state in self._mailbox.patient(now):
+            self._hold_back(state, now)
         if self._shutdown is not None:
             for name in self._shutdown.wave(now):
                 self.supervisord.process_groups[name].stop_all()
@@ -266,49 +276,16 @@ class Plugin:
             state.spawn_failed(process.spawnerr or "cannot be started", now)
             self._log_failure(state, now)
 
-    # ---- messages of jobs
+    def _hold_back(self, state: JobState, now: float) -> None:
+        """Put off KILL; supervisord trims a delay that is longer than stopwaitsecs."""
+        process = self._process(state.job.name)
+        left = min(state.patience_ends - now, process.config.stopwaitsecs)
+        process.delay = max(process.delay, time.time() + left)
 
-    def _message(self, message: Message, now: float) -> None:
-        state = self._sender(message.pid)
-        if state is None:
-            self.counters.notify_dropped += 1
-            return
-        was_ready = state.ready
-        state.message(message.fields, now)
-        if state.ready and not was_ready:
-            log.info("job %s: ready", state.job.name)
-            self._told.pop(state.job.name, None)
-        usec = message.fields.get("EXTEND_TIMEOUT_USEC", "")
-        if usec.isascii() and usec.isdigit():
-            self._extend(state, min(int(usec) / 1e6, self.manager.config.stop_timeout_max), now)
-
-    def _sender(self, pid: int) -> JobState | None:
-        """Return the job a process belongs to: as the job itself or by its process group."""
-        known = self.options.pidhistory
-        process = known.get(pid)
-        if process is None:
-            try:
-                process = known.get(os.getpgid(pid))
-            except ProcessLookupError:
-                return None
-        return None if process is None else self.states.get(process.config.name)
-
-    def _extend(self, state: JobState, seconds: float, now: float) -> None:
-        state.watchdog.extend(now, seconds)
-        if state.phase is not Phase.STOPPING:
-            return
-        latest = state.stop_began + self.manager.config.stop_timeout_max
-        state.patience_ends = max(state.patience_ends, min(now + seconds, latest))
-        if self._shutdown is not None:
-            self.setup.systemd.extend(state.patience_ends - now + 10)
-
-    def _hold_back(self, now: float) -> None:
-        """Put off KILL for jobs that asked for more time; supervisord trims a longer delay."""
-        for state in self.states.values():
-            if state.phase is Phase.STOPPING and now < state.patience_ends:
-                process = self._process(state.job.name)
-                left = min(state.patience_ends - now, process.config.stopwaitsecs)
-                process.delay = max(process.delay, time.time() + left)
+    def _became_ready(self, state: JobState) -> None:
+        """Note that a job has become ready."""
+        log.info("job %s: ready", state.job.name)
+        self._failures_told.pop(state.job.name, None)
 
     # ---- the set of jobs
 

@@ -63,7 +63,7 @@ class SkytoolsInterface:
                 "stopping": plugin.stopping,
                 "status": plugin.status_line(),
                 "hook_errors": counters.hook_errors,
-                "notify_dropped": counters.notify_dropped,
+                "notify_dropped": plugin.dropped,
                 "reload_ok": counters.reload_ok,
                 "reload_time": counters.reload_time,
             }

@@ -24,7 +24,7 @@ returns text as $$
       join pgq.subscription g on g.sub_queue = s.sub_queue and g.sub_id = s.sub_id
       join pgq.consumer m on m.co_id = g.sub_consumer
      where s.sub_queue = i_queue_id and s.sub_consumer = i_co_id
-       and pg_catalog.starts_with(c.co_name, m.co_name || '.')
-     order by pg_catalog.length(m.co_name)
+       and starts_with(c.co_name, m.co_name || '.')
+     order by length(m.co_name)
      limit 1
-$$ language sql stable;
+$$ language sql stable set search_path = pg_catalog, pg_temp;

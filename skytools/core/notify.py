@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import time
 
 import sdnotify
 
 log = logging.getLogger(__name__)
+
+_PATIENCE = 1.0  # seconds that a message may wait for room in the receiver's queue
 
 
 class Notifier:
@@ -49,7 +52,12 @@ class Notifier:
             return
         text = "\n".join(lines).encode("ascii", "replace").decode("ascii")
         try:
-            self._client.notify(text)
+            try:
+                self._client.notify(text)
+            except BlockingIOError:
+                # The receiver's queue is full, often after 10 messages: READY must not be lost.
+                select.select([], [self._client.socket], [], _PATIENCE)
+                self._client.notify(text)
         except OSError as exc:
             if not self._warned:
                 log.warning("sd_notify failed: %s", exc)

@@ -55,6 +55,18 @@ _ROUND = """
       from pgq.ticker_round(%s)
 """
 
+# Sequences alone: whoever writes events takes numbers.
+_GLANCE = """
+    select array_agg(queue_id), array_agg(queue_id) filter (where last_event > last_tick)
+      from (select q.queue_id,
+                   pg_sequence_last_value(to_regclass(q.queue_event_seq)) as last_event,
+                   (select t.tick_event_seq from pgq.tick t
+                     where t.tick_queue = q.queue_id order by t.tick_id desc limit 1) as last_tick
+              from pgq.queue q
+             where not q.queue_external_ticker and not q.queue_ticker_paused
+            offset 0) s
+"""
+
 _QUEUE_STATS = """
     select i.queue_name,
            extract(epoch from i.ticker_lag)::float8,
@@ -159,6 +171,13 @@ def ticker_round(database: Database, due: Due) -> list[Look]:
     """Tick what is due and look at the rest, each queue in its own subtransaction."""
     ids = None if due.everything else list(due.ids)
     return [Look(*row) for row in database.query(_ROUND, (ids,))]
+
+
+def glance(database: Database) -> tuple[list[int], list[int]]:
+    """Return the queues that a ticker may tick, and those of them with numbers after their tick."""
+    row = database.query_one(_GLANCE)
+    assert row is not None
+    return row[0] or [], row[1] or []
 
 
 def ticker_sleep(database: Database, ids: Sequence[int]) -> list[int]:

@@ -16,6 +16,7 @@ from skytools.daemons.ticker import api
 from skytools.daemons.ticker.config import TickerConfig
 from skytools.daemons.ticker.maintenance import run_maintenance
 from skytools.daemons.ticker.metrics import TickerMetrics
+from skytools.daemons.ticker.schedule import aligned
 from skytools.daemons.ticker.ticking import OldTicking, Ticking
 from skytools.daemons.ticker.worker import Worker
 
@@ -268,10 +269,10 @@ class DatabaseTicker:
             return
         if now >= self._next_retry:
             self._retry(worker, caps)
-            self._next_retry = time.monotonic() + self.cfg.retry_period
+            self._next_retry = aligned(time.monotonic(), self.cfg.retry_period)
         if now >= self._next_stats:
             self._read_figures(worker.database, caps)
-            self._next_stats = now + self.cfg.stats_period
+            self._next_stats = aligned(now, self.cfg.stats_period)
         worker.reconnect.reset()
         worker.database.check_lifetime()
         worker.pause(min(self._next_retry, self._next_stats) - time.monotonic())

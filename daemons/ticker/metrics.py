@@ -20,6 +20,7 @@ STAGES = ("connect", "tick", "maint", "retry", "stats")
 
 QueueKey = tuple[str, str]
 ConsumerKey = tuple[str, str, str]
+Shown = dict[str, tuple[Gauge, float]]  # field -> its series and what it shows
 
 
 class TickerMetrics:
@@ -100,6 +101,8 @@ class TickerMetrics:
         self._last_ticks: dict[QueueKey, int] = {}
         self._queues: dict[str, set[QueueKey]] = {}
         self._consumers: dict[str, set[ConsumerKey]] = {}
+        self._ticked: set[QueueKey] = set()
+        self._shown: dict[tuple[str, ...], Shown] = {}
         self._operations: dict[str, set[str]] = {}
 
     def error(self, database: str, stage: str) -> None:
@@ -111,6 +114,14 @@ class TickerMetrics:
         with self._lock:
             self._operations.setdefault(database, set()).add(operation)
         return self.maint_seconds.labels(database=database, operation=operation)
+
+    def ticked(self, database: str, queue: str) -> None:
+        """Count a tick."""
+        key = (database, queue)
+        if key not in self._ticked:
+            with self._lock:
+                self._ticked.add(key)
+        self.ticks.labels(*key).inc()
 
     def count_databases(self, states: Mapping[str, int]) -> None:
         """Set how many databases are in which state."""
@@ -127,12 +138,11 @@ class TickerMetrics:
             for row in rows:
                 key = (database, row.queue)
                 found.add(key)
-                for name, metric in self.queue_gauges.items():
-                    _set(metric, key, getattr(row, name))
+                _set_all(self.queue_gauges, key, row, self._shown)
                 _advance(self.events, self._event_ids, key, row.events)
                 if count_ticks:
                     self._ticks_by_id(key, row.last_tick)
-            self._remove_queues(self._queues.get(database, set()) - found)
+            self._remove_queues(self._known_queues(database) - found)
             self._queues[database] = found
 
     def set_consumers(self, database: str, rows: list[ConsumerStats]) -> None:
@@ -144,10 +154,9 @@ class TickerMetrics:
             for row in rows[:room]:
                 key = (database, row.queue, row.consumer)
                 found.add(key)
-                for name, metric in self.consumer_gauges.items():
-                    _set(metric, key, getattr(row, name))
+                _set_all(self.consumer_gauges, key, row, self._shown)
             for key in self._consumers.get(database, set()) - found:
-                _remove(self.consumer_gauges.values(), key)
+                self._hide(self.consumer_gauges, key)
             self._consumers[database] = found
         self.consumers_cut.labels(database=database).set(max(len(rows) - room, 0))
 
@@ -158,16 +167,17 @@ class TickerMetrics:
         """
         with self._lock:
             for queue in self._queues.get(database, set()):
-                _remove(self.queue_gauges.values(), queue)
+                self._hide(self.queue_gauges, queue)
             for consumer in self._consumers.pop(database, set()):
-                _remove(self.consumer_gauges.values(), consumer)
+                self._hide(self.consumer_gauges, consumer)
         _remove([self.polled, self.consumers_cut], (database,))
 
     def forget_database(self, database: str) -> None:
         """Remove every series of a database that is no longer served."""
         self.forget_figures(database)
         with self._lock:
-            self._remove_queues(self._queues.pop(database, set()))
+            self._remove_queues(self._known_queues(database))
+            self._queues.pop(database, None)
             for operation in self._operations.pop(database, set()):
                 _remove([self.maint_seconds], (database, operation))
         for stage in STAGES:
@@ -181,18 +191,41 @@ class TickerMetrics:
             if known is not None and last_tick > known:
                 self.ticks.labels(*key).inc(last_tick - known)
 
+    def _known_queues(self, database: str) -> set[QueueKey]:
+        ticked = {key for key in self._ticked if key[0] == database}
+        return self._queues.get(database, set()) | ticked
+
+    def _hide(self, gauges: dict[str, Gauge], key: tuple[str, ...]) -> None:
+        _remove(gauges.values(), key)
+        self._shown.pop(key, None)
+
     def _remove_queues(self, keys: Iterable[QueueKey]) -> None:
         for key in keys:
-            _remove([*self.queue_gauges.values(), self.events, self.ticks], key)
+            self._hide(self.queue_gauges, key)
+            _remove([self.events, self.ticks], key)
+            self._ticked.discard(key)
             self._event_ids.pop(key, None)
             self._last_ticks.pop(key, None)
 
 
-def _set(metric: Gauge, key: tuple[str, ...], value: float | None) -> None:
-    if value is None:
-        _remove([metric], key)
-    else:
-        metric.labels(*key).set(value)
+def _set_all(
+    gauges: dict[str, Gauge], key: tuple[str, ...], row: object, shown: dict[tuple[str, ...], Shown]
+) -> None:
+    """Set the gauges of one queue or consumer from the fields of its row that have changed."""
+    values = shown.setdefault(key, {})
+    for name, gauge in gauges.items():
+        value = getattr(row, name)
+        before = values.get(name)
+        if value is None:
+            _remove([gauge], key)
+            values.pop(name, None)
+        elif before is None:
+            child = gauge.labels(*key)
+            child.set(value)
+            values[name] = (child, value)
+        elif before[1] != value:
+            before[0].set(value)
+            values[name] = (before[0], value)
 
 
 def _advance(metric: Counter, known: dict[QueueKey, int], key: QueueKey, value: int | None) -> None:

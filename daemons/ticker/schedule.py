@@ -3,13 +3,15 @@
 
 A queue is awake or asleep. Awake: looked at every POLL seconds, producers stay silent. Asleep: its
 flag in the database asks the next producer for a notification, and it is looked at only for its
-idle tick and in the full rounds that find new and dropped queues.
+idle tick.
 
 No event is missed. Whoever goes to sleep sets the flag first and looks again afterwards
 (pgq.ticker_sleep), while a producer takes its event number first and reads the flag afterwards.
 Flag and number are sequences, visible at once to everybody; so either the second look sees the
 number or the producer sees the flag. What a lost connection swallows is found by the full round
-that begins every session, and what nobody foresaw by the one every round_period.
+that begins every session. Those who write events without reading the flag (COPY into the event
+table, two-phase commit) are found by a glance at the numbers of all queues every look_period,
+which also tells of new and dropped queues; a full round follows only when they have changed.
 """
 
 from __future__ import annotations
@@ -29,8 +31,26 @@ AWAKE_MAX = 1.0
 OPEN_MAX = 0.1
 # Full rounds are never nearer together, whatever is announced.
 ROUND_MIN = 1.0
+# Glances that find nothing become that much rarer.
+GLANCE_SLOWER = 4
+# A glance that stumbled over a locked queue has cost the others a lock timeout.
+GLANCE_AFTER_FAILURE = 30.0
 # Queues due within this time are taken into the same statement, and stay together from then on.
 SLACK = 0.002
+
+
+def aligned(now: float, period: float) -> float:
+    """Return when a periodic task is due next: at a multiple of its period.
+
+    So that what all databases do seldom is done together: code and data are then in the
+    processor's caches, which halves the cost of an idle ticker.
+    """
+    return (math.floor(now / period) + 1) * period
+
+
+def _idle_tick(now: float, after: float) -> float:
+    """Return when to make an idle tick that is due in `after` seconds: with those of the others."""
+    return aligned(now + after, min(1.0, max(after / 20, POLL))) if after < math.inf else math.inf
 
 
 class State(StrEnum):
@@ -86,11 +106,14 @@ class Due:
 class Schedule:
     """The queues of one database and when each is due."""
 
-    def __init__(self, *, sleep_after: float, round_period: float) -> None:
+    def __init__(self, *, sleep_after: float, look_period: float) -> None:
         self.sleep_after = sleep_after
-        self.round_period = round_period
+        self.look_period = look_period
         self.queues: dict[int, Queue] = {}
-        self._next_round = self._last_round = -math.inf
+        self._next_round = -math.inf
+        self._last_round = -math.inf
+        self._next_glance = math.inf
+        self._glance_every = look_period
         self._strangers: set[int] = set()
 
     def round_soon(self) -> None:
@@ -107,7 +130,33 @@ class Schedule:
     def next_at(self) -> float:
         """Return when something becomes due, if nothing is announced before."""
         looks = (q.next_look for q in self.queues.values())
-        return min(self._next_round, min(looks, default=math.inf))
+        return min(self._next_round, self._next_glance, min(looks, default=math.inf))
+
+    def glance_due(self, now: float) -> bool:
+        """Tell whether to glance at the numbers of all queues."""
+        return self._next_glance <= now
+
+    def glanced(self, known: Iterable[int], stirring: Iterable[int], now: float) -> list[int]:
+        """Note which queues there are and which have events; returns whose flag to set awake."""
+        wake = [i for i in stirring if i in self.queues and self._sleeps(i) and self.woken(i, now)]
+        changed = set(known) != self.queues.keys()
+        if changed:
+            self.round_soon()
+        if changed or wake:
+            self._glance_every = self.look_period
+        else:
+            longest = self.look_period * GLANCE_SLOWER
+            self._glance_every = min(self._glance_every * 2, longest)
+        self._next_glance = aligned(now, self._glance_every)
+        return wake
+
+    def glance_failed(self, now: float) -> None:
+        """Note that a queue is locked: find out which, and do not stumble over it again soon."""
+        self._next_glance = now + max(self.look_period, GLANCE_AFTER_FAILURE)
+        self.round_soon()
+
+    def _sleeps(self, queue_id: int) -> bool:
+        return self.queues[queue_id].asleep
 
     def saw(self, looks: Iterable[Look], due: Due, now: float) -> list[int]:
         """Take over what a look found; returns queues whose flag must be set awake.
@@ -118,7 +167,8 @@ class Schedule:
         found = {look.queue_id: look for look in looks}
         self._strangers.clear()
         if due.everything:
-            self._last_round, self._next_round = now, now + self.round_period
+            self._last_round, self._next_round = now, math.inf
+            self._next_glance = aligned(now, self._glance_every)
             gone = self.queues.keys() - found.keys()
         else:
             gone = set(due.ids) - found.keys()
@@ -152,7 +202,7 @@ class Schedule:
             queue.open_wait = min(queue.open_wait * 2, OPEN_MAX)
             return
         queue.open_wait = POLL
-        queue.idle_tick = now + after
+        queue.idle_tick = _idle_tick(now, after)
         if look.state == State.IDLE:
             if queue.quiet_since is None:
                 queue.quiet_since = now

@@ -32,7 +32,7 @@ class Ticking:
         self.database: Database = worker.database
         self.metrics = metrics
         self.ticked = ticked
-        self.schedule = Schedule(sleep_after=cfg.sleep_after, round_period=cfg.round_period)
+        self.schedule = Schedule(sleep_after=cfg.sleep_after, look_period=cfg.look_period)
         self._seconds = metrics.tick_seconds.labels(database=self.database.name)
         self._errors: dict[str, str] = {}
 
@@ -51,6 +51,8 @@ class Ticking:
 
     def _step(self) -> None:
         woken = self._take_notifies()
+        if self.schedule.glance_due(time.monotonic()):
+            woken += self._glance()
         due = self.schedule.due(time.monotonic())
         if due:
             woken += self._look(due)
@@ -71,6 +73,16 @@ class Ticking:
             elif self.schedule.woken(int(notify.payload), now):
                 woken.add(int(notify.payload))
         return sorted(woken)
+
+    def _glance(self) -> list[int]:
+        try:
+            known, stirring = api.glance(self.database)
+        except SkytoolsError:
+            if not self.database.connected:
+                raise
+            self.schedule.glance_failed(time.monotonic())
+            return []
+        return self.schedule.glanced(known, stirring, time.monotonic())
 
     def _look(self, due: Due) -> list[int]:
         started = time.monotonic()
@@ -109,7 +121,7 @@ class Ticking:
     def _count(self, looks: list[Look]) -> None:
         ticked = [look for look in looks if look.state == State.TICKED]
         for look in ticked:
-            self.metrics.ticks.labels(self.database.name, look.queue_name).inc()
+            self.metrics.ticked(self.database.name, look.queue_name)
         for look in looks:
             if look.state == State.ERROR:
                 self.metrics.error(self.database.name, "tick")

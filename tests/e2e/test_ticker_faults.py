@@ -37,7 +37,7 @@ def ticks_within(database, queue_id, queue="q", seconds=5.0):
 def test_a_broken_queue_stops_no_other(server, db, start_ticker, wait_until):
     make_queue(db, "a_broken")
     good = make_queue(db, "good")
-    ticker = start_ticker(server, db.name, round_period=1)
+    ticker = start_ticker(server, db.name, look_period=1)
     db.execute(
         "drop sequence"
         f" {db.value('select queue_tick_seq from pgq.queue where queue_name = %s', ('a_broken',))}"
@@ -56,7 +56,7 @@ def test_a_queue_whose_sequences_are_locked_stops_no_other(server, db, start_tic
     """As by an open transaction that drops the queue."""
     make_queue(db, "a_locked")
     good = make_queue(db, "good")
-    start_ticker(server, db.name, round_period=1)
+    start_ticker(server, db.name, look_period=1)
     holder = Database("holder", db.conninfo)
     holder.execute("select pgq.drop_queue('a_locked')")
     for _ in range(5):
@@ -112,7 +112,7 @@ def test_a_backend_that_hangs_stops_no_other_database(
     other = make_db()
     make_queue(db)
     other_id = make_queue(other)
-    ticker = start_ticker(server, db.name, other.name, round_period=0.2, stats_period=0.2)
+    ticker = start_ticker(server, db.name, other.name, look_period=0.2, stats_period=0.2)
     stopped = wait_until(lambda: backends(db, "pgqd"), what="connections of pgqd")
     processes.send(stopped, signal.SIGSTOP)
     try:
@@ -126,7 +126,7 @@ def test_a_backend_that_hangs_stops_no_other_database(
 
 def test_killed_while_asleep_and_started_again(server, db, start_ticker, wait_until):
     queue_id = make_queue(db)
-    ticker = start_ticker(server, db.name, round_period=NEVER, sleep_after=0.05)
+    ticker = start_ticker(server, db.name, look_period=NEVER, sleep_after=0.05)
     for _ in range(3):
         wait_until(lambda: asleep(db), what="sleep")
         ticker.program.kill()
@@ -153,7 +153,7 @@ def test_the_second_ticker_waits_and_takes_over(server, db, start_ticker):
 def test_an_old_ticker_beside_does_no_harm(server, db, start_ticker, wait_until):
     """It calls pgq.ticker() all the time; ours sleeps and is woken as if it were alone."""
     queue_id = make_queue(db)
-    start_ticker(server, db.name, round_period=NEVER, sleep_after=0.05)
+    start_ticker(server, db.name, look_period=NEVER, sleep_after=0.05)
     for _ in range(3):
         wait_until(lambda: asleep(db), what="sleep")
         db.execute("select pgq.ticker()")
@@ -187,7 +187,7 @@ def test_a_server_that_is_killed_comes_back(make_server, start_ticker):
 def test_a_connection_that_is_lost_is_made_again(server, db, start_ticker, wait_until):
     """As a pooler or an administrator cuts it."""
     queue_id = make_queue(db)
-    start_ticker(server, db.name, round_period=NEVER, sleep_after=0.05)
+    start_ticker(server, db.name, look_period=NEVER, sleep_after=0.05)
     for _ in range(3):
         old = wait_until(lambda: backends(db, "pgqd"), what="connections of pgqd")
         for pid in old:

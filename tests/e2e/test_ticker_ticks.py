@@ -34,7 +34,7 @@ def test_the_first_event_after_silence_is_ticked_in_milliseconds(
 ):
     queue_id = make_queue(db)
     producer = Database("producer", db.conninfo, autocommit=True)
-    start_ticker(server, db.name, round_period=NEVER, sleep_after=0.1)
+    start_ticker(server, db.name, look_period=NEVER, sleep_after=0.1)
     latencies = []
     for _ in range(20):
         wait_until(lambda: asleep(db), what="the queue to be put to sleep")
@@ -53,7 +53,7 @@ def test_a_busy_queue_is_ticked_again_and_again_and_never_notified_by_producers(
     server, db, make_db, start_ticker, wait_until
 ):
     queue_id = make_queue(db)
-    start_ticker(server, db.name, round_period=NEVER)
+    start_ticker(server, db.name, look_period=NEVER)
     listener = Database("listener", db.conninfo, autocommit=True)
     insert_event(db)
     wait_tick(db, queue_id)
@@ -71,7 +71,7 @@ def test_a_busy_queue_is_ticked_again_and_again_and_never_notified_by_producers(
 def test_no_event_is_missed_between_falling_asleep_and_waking(server, db, start_ticker):
     """Producers hit the moments around falling asleep; nothing else would bring the tick."""
     queue_id = make_queue(db)
-    ticker = start_ticker(server, db.name, round_period=NEVER, sleep_after=0.01)
+    ticker = start_ticker(server, db.name, look_period=NEVER, sleep_after=0.01)
     faults = []
 
     def produce(seed):
@@ -102,10 +102,23 @@ def test_no_event_is_missed_between_falling_asleep_and_waking(server, db, start_
     assert faults == [], ticker.output
 
 
+def test_events_written_past_the_functions_are_found(server, db, start_ticker, wait_until):
+    """COPY and INSERT into the event table read no flag; a prepared transaction cannot notify."""
+    queue_id = make_queue(db)
+    start_ticker(server, db.name, look_period=0.2, sleep_after=0.05)
+    for _ in range(3):
+        wait_until(lambda: asleep(db), what="sleep")
+        table = db.value("select pgq.current_event_table('q')")
+        event = db.value(
+            f"insert into {table} (ev_time, ev_type) values (now(), 't') returning ev_id"
+        )
+        wait_until(lambda e=event: e in visible_events(db, queue_id), what="a tick")
+
+
 def test_a_late_committer_is_delivered(server, db, start_ticker, wait_until):
     """Its events were numbered before a tick that did not see them; the flag was awake then."""
     queue_id = make_queue(db)
-    start_ticker(server, db.name, round_period=NEVER, sleep_after=0.1)
+    start_ticker(server, db.name, look_period=NEVER, sleep_after=0.1)
     late = Database("late", db.conninfo)
     early = Database("early", db.conninfo, autocommit=True)
     event = insert_event(late)
@@ -125,7 +138,7 @@ def test_an_idle_database_has_no_ticks_no_wal_and_hardly_a_statement(
     for queue in queues:
         make_queue(db, queue)
     db.execute(f"alter database {db.name} set log_min_duration_statement = 0")
-    start_ticker(server, db.name, round_period=1, retry_period=NEVER, maint_period=NEVER)
+    start_ticker(server, db.name, look_period=1, retry_period=NEVER, maint_period=NEVER)
     wait_until(lambda: all(asleep(db, queue) for queue in queues), what="all queues asleep")
     ticks = db.query("select max(tick_id) from pgq.tick group by tick_queue")
     watch = Database("watch", server.conninfo("postgres"), autocommit=True)
@@ -139,15 +152,15 @@ def test_an_idle_database_has_no_ticks_no_wal_and_hardly_a_statement(
     written = position() - wal
     watch.close()
     statements = server.log_path.read_text()[log_size:].count(f" {db.name} LOG:  duration")
-    # One look a second; and the server itself writes a record of WAL now and then.
-    assert 3 <= statements <= 6
+    # At most one look a second; and the server itself writes a record of WAL now and then.
+    assert 1 <= statements <= 5
     assert written < 1000
     assert db.query("select max(tick_id) from pgq.tick group by tick_queue") == ticks
 
 
 def test_new_paused_resumed_and_dropped_queues_are_noticed(server, db, start_ticker, wait_until):
     make_queue(db, "first")
-    ticker = start_ticker(server, db.name, round_period=NEVER, sleep_after=0.05)
+    ticker = start_ticker(server, db.name, look_period=NEVER, sleep_after=0.05)
     wait_until(lambda: asleep(db, "first"), what="sleep")
     queue_id = make_queue(db, "new")
     insert_event(db, "new")
@@ -191,7 +204,7 @@ def test_every_database_of_the_server_is_found(make_server, start_ticker, wait_u
     server.dropdb("three")
     ticker.wait_status("3/3 databases ticking")
     assert "Unregister database: three" in ticker.output
-    assert not any("three" in name for name in ticker.metrics())
+    wait_until(lambda: "three" not in str(ticker.metrics()), what="its series to vanish")
 
 
 @pytest.mark.parametrize("queues", [20])

@@ -133,15 +133,18 @@ def test_every_statement_fits_the_extension(db, make_db):
     (look,) = api.ticker_round(db, Due(True, ()))
     assert (look.queue_id, look.queue_name, look.error) == (1, "q", None)
     assert api.ticker_round(db, Due(False, [99])) == []
-    assert api.ticker_sleep(db, [1]) == []
+    assert api.glance(db) == ([1], [])
+    db.execute("select pgq.insert_event('q', 't', 'x')")
+    assert api.glance(db) == ([1], [1])
+    api.tick_one(db, "q")
+    assert isinstance(api.ticker_sleep(db, [1]), list)
     api.ticker_wake(db, None)
     assert api.tickable_ids(db) == {1: "q"}
     assert api.tick_all(db) >= 0
-    assert api.tick_one(db, "q") is False
     (queue,) = api.queue_stats(db)
-    assert (queue.queue, queue.events_new, queue.paused) == ("q", 0, False)
+    assert (queue.queue, queue.events, queue.paused) == ("q", 1, False)
     (consumer,) = api.consumer_stats(db)
-    assert (consumer.queue, consumer.consumer, consumer.pending) == ("q", "c", 0)
+    assert (consumer.queue, consumer.consumer, consumer.pending) == ("q", "c", 1)
     assert api.retry_events(db) == 0
     assert api.version(db)
     assert db.name in api.database_names(db)

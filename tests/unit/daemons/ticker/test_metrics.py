@@ -83,7 +83,7 @@ def test_nothing_is_left_of_a_database_that_is_no_longer_served(registry, ours):
     ours.set_queues("gone", [queue("a")], count_ticks=False)
     ours.set_consumers("gone", [consumer("c")])
     ours.error("gone", "tick")
-    ours.ticks.labels("gone", "a").inc()
+    ours.ticked("gone", "never read")
     ours.tick_seconds.labels(database="gone").observe(0.1)
     ours.maintenance_timer("gone", "vacuum").observe(0.1)
     ours.retried.labels(database="gone").inc()

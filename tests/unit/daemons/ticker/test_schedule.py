@@ -19,7 +19,7 @@ def look(queue_id=1, state="idle", next_check=60.0, error=None):
 
 @pytest.fixture
 def schedule():
-    return Schedule(sleep_after=0.5, round_period=10.0)
+    return Schedule(sleep_after=0.5, look_period=10.0)
 
 
 def first_round(schedule, *looks, now=NOW):
@@ -79,7 +79,7 @@ def test_open_producers_keep_the_ticker_awake(schedule):
 
 def test_a_quiet_queue_is_put_to_sleep_and_then_left_alone(schedule):
     now = put_to_sleep(schedule, look(1))
-    assert schedule.next_at() == NOW + 10.0  # the full round
+    assert schedule.next_at() == NOW + 10.0  # a glance
     assert not schedule.due(now + 1)
     assert schedule.tired(now + 100) == []
 
@@ -89,7 +89,7 @@ def test_sleeping_queues_still_get_their_idle_tick(schedule):
     now = NOW + 0.6
     schedule.saw([look(1, "idle", 4.4)], Due(False, [1]), now)
     schedule.slept(schedule.tired(now), [], now)
-    assert schedule.next_at() == pytest.approx(NOW + 5.0)
+    assert NOW + 5.0 <= schedule.next_at() <= NOW + 5.25
 
 
 def test_who_is_refused_to_sleep_is_looked_at_at_once(schedule):
@@ -178,8 +178,41 @@ def test_what_is_due_soon_is_taken_along(schedule):
     assert schedule.due(NOW + 0.0045) == Due(False, [1, 2])
 
 
-def test_nothing_known_waits_for_the_full_round_only(schedule):
+def test_without_queues_there_are_only_glances(schedule):
     first_round(schedule)
     assert schedule.next_at() == NOW + 10.0
-    assert not schedule.due(NOW + 9.9)
+    assert not schedule.glance_due(NOW + 9.9)
+    assert schedule.glance_due(NOW + 10)
+    assert schedule.glanced([], [], NOW + 10) == []
+    assert schedule.next_at() == NOW + 20.0
+    assert not schedule.due(NOW + 10)
+
+
+def test_a_glance_wakes_sleeping_queues_whose_producers_do_not_notify(schedule):
+    now = put_to_sleep(schedule, look(1), look(2)) + 10
+    assert schedule.glanced([1, 2], [2], now) == [2]
+    assert schedule.due(now) == Due(False, [2])
+
+
+def test_a_glance_leaves_the_awake_and_the_broken_to_the_clock(schedule):
+    first_round(schedule, look(1, "waiting", 0.5), look(2, "error", None, "lost"))
+    assert schedule.glanced([1, 2], [1, 2], NOW + 0.1) == []
+    assert not schedule.due(NOW + 0.1)
+
+
+def test_a_glance_at_other_queues_than_known_brings_a_full_round(schedule):
+    now = put_to_sleep(schedule, look(1)) + 10
+    assert schedule.glanced([1, 2], [2], now) == []
+    assert schedule.due(now).everything
+    schedule.saw([look(1), look(2)], Due(True, ()), now)
     assert math.isfinite(schedule.next_at())
+    schedule.glanced([1, 2], [], now + 5)
+    assert not schedule.due(now + 5).everything
+
+
+def test_a_glance_that_stumbled_over_a_lock_is_not_repeated_soon(schedule):
+    now = put_to_sleep(schedule, look(1)) + 10
+    schedule.glance_failed(now)
+    assert schedule.due(now).everything
+    assert not schedule.glance_due(now + 29)
+    assert schedule.glance_due(now + 30)

@@ -91,7 +91,12 @@ def parser() -> argparse.ArgumentParser:
     add("-t", "--type", default="", metavar="SERVICE", help="all jobs of one service")
     add("-w", "--wait", action="store_true", help="wait until the jobs are as wanted")
     add("--no-wait", action="store_true", help="stop: return at once")
-    add("--timeout", type=_seconds, metavar="SEC", help="longest wait, default 60 s")
+    add(
+        "--timeout",
+        type=_seconds,
+        metavar="SEC",
+        help="longest wait; default 60 s plus the jobs' stop_timeout",
+    )
     add("--rolling", action="store_true", help="restart: one job at a time")
     add("--dry-run", action="store_true", help="update: only show what would change")
     add("--reload", dest="update_reload", action="store_true",

@@ -85,8 +85,7 @@ def _status_down(req: Request, text: str) -> int:
 
 def _wait(req: Request, names: Sequence[str], done: Callable[[Row], bool]) -> list[Row]:
     """Poll until every named job is `done` or the time is over; returns the last rows."""
-    limit = 60.0 if req.timeout is None else req.timeout
-    deadline = time.monotonic() + limit
+    began = time.monotonic()
     client, wanted = req.client(), set(names)
     while True:
         rows = [row for row in client.status()["jobs"] if row["job_name"] in wanted]
@@ -94,10 +93,18 @@ def _wait(req: Request, names: Sequence[str], done: Callable[[Row], bool]) -> li
         late = [row["job_name"] for row in rows if not done(row)]
         if not late:
             return rows
-        if time.monotonic() >= deadline:
+        limit = _limit(req, rows)
+        if time.monotonic() >= began + limit:
             complain(f"still not done after {limit:g} s (--timeout): {', '.join(late)}")
             return rows
         time.sleep(POLL)
+
+
+def _limit(req: Request, rows: Sequence[Row]) -> float:
+    """Return for how long to wait: long enough by default for a job that has to be killed."""
+    if req.timeout is not None:
+        return req.timeout
+    return 60.0 + max((row["stop_timeout"] for row in rows), default=0.0)
 
 
 def _without_twins(rows: Sequence[Row]) -> list[Row]:

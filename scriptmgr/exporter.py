@@ -28,7 +28,8 @@ from skytools.scriptmgr.client import Client
 from skytools.scriptmgr.fetch import fetch
 from skytools.scriptmgr.jobs import EXPORTER
 from skytools.scriptmgr.manager_metrics import manager_families, up_family
-from skytools.scriptmgr.paths import RUNTIME_ENV, Paths
+from skytools.scriptmgr.paths import Paths
+from skytools.scriptmgr.runjob import RUNTIME_ENV
 
 log = logging.getLogger("skytools-exporter")
 

@@ -8,7 +8,7 @@ import os
 import signal
 from pathlib import Path
 
-from skytools.scriptmgr.paths import GROUP_ENV, RUNTIME_ENV
+from skytools.scriptmgr.runjob import GROUP_ENV, RUNTIME_ENV
 
 log = logging.getLogger("scriptmgr")
 

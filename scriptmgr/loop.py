@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
 import socket
 from typing import Any
+
+from supervisor.states import SupervisorStates
 
 from skytools.core.errors import SkytoolsError
 from skytools.scriptmgr.plugin import Plugin, Setup
@@ -67,6 +70,7 @@ class SignalChannel(_Channel):
             end.setblocking(False)
         super().__init__(plugin, self._read.fileno())
         self._hup_came = False
+        self._terminal = os.isatty(0)
 
     def install(self) -> None:
         """Take HUP away from supervisord, which would restart every job."""
@@ -80,6 +84,10 @@ class SignalChannel(_Channel):
         """Tell whether HUP came since the last call."""
         came, self._hup_came = self._hup_came, False
         return came
+
+    def lost_terminal(self) -> bool:
+        """Tell whether the terminal we were started from is gone: then HUP means the end."""
+        return self._terminal and not os.isatty(0)
 
     def handle_read_event(self) -> None:
         """Drain."""
@@ -131,6 +139,10 @@ def make_interface(supervisord: Any) -> SkytoolsInterface:
 def _hup(plugin: Plugin, updater: Updater, signals: SignalChannel) -> None:
     """`update --reload`, told to systemd as a reload."""
     if not signals.take_hup():
+        return
+    if signals.lost_terminal():
+        log.info("SIGHUP: the terminal is gone")
+        plugin.options.mood = SupervisorStates.SHUTDOWN
         return
     log.info("SIGHUP: update --reload")
     systemd = plugin.setup.systemd

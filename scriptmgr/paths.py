@@ -14,11 +14,6 @@ from skytools.scriptmgr.jobs import Job
 
 SOCKET_MAX = 107  # bytes of a unix socket's path, a limit of the kernel
 
-# Environment of every job, read by run-job and the exporter.
-RUNTIME_ENV = "SKYTOOLS_RUN_DIR"
-GROUP_ENV = "SKYTOOLS_JOB_GROUP"
-DEATH_ENV = "SKYTOOLS_DIE_WITH_MANAGER"
-
 
 @dataclass(frozen=True, slots=True)
 class Paths:

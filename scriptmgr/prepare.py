@@ -9,8 +9,9 @@ from typing import Any
 
 from skytools.core.errors import SkytoolsError
 from skytools.scriptmgr.jobs import Job
-from skytools.scriptmgr.paths import DEATH_ENV, RUNTIME_ENV, Paths, write_atomic
+from skytools.scriptmgr.paths import Paths, write_atomic
 from skytools.scriptmgr.render import render
+from skytools.scriptmgr.runjob import DEATH_ENV, RUNTIME_ENV
 
 
 def write_files(jobs: Iterable[Job], paths: Paths) -> None:
@@ -18,10 +19,8 @@ def write_files(jobs: Iterable[Job], paths: Paths) -> None:
     startable = [job for job in jobs if not job.disabled and not job.error]
     try:
         write_atomic(paths.conf, render(startable, paths))
-        # Jobs of other users read it too; it holds commands, no settings of daemons.
-        mode = 0o644 if any(job.user for job in startable) else 0o600
         text = json.dumps({job.name: launch_data(job, paths) for job in startable}, indent=1)
-        write_atomic(paths.jobs_file, text, mode)
+        write_atomic(paths.jobs_file, text)
     except OSError as exc:
         raise SkytoolsError(f"cannot write {exc.filename}: {exc.strerror}") from exc
 

@@ -76,14 +76,13 @@ def render(jobs: Iterable[Job], paths: Paths) -> str:
 def _program(job: Job, paths: Paths) -> str:
     if not NAME.fullmatch(job.name):
         raise ValueError(f"job name {job.name!r} cannot be rendered")
-    text = _PROGRAM.format(
+    return _PROGRAM.format(
         name=job.name,
         command=_command(job.name),
         priority=job.priority,
         stop_wait=max(1, math.ceil(job.stop_timeout)),
         output=_value(paths.output(job.name)),
     )
-    return text + (f"user = {_value(job.user)}\n" if job.user else "")
 
 
 def _command(name: str) -> str:

@@ -11,9 +11,11 @@ import os
 import pwd
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+# Environment that the manager gives to every job.
 RUNTIME_ENV = "SKYTOOLS_RUN_DIR"
 GROUP_ENV = "SKYTOOLS_JOB_GROUP"
 DEATH_ENV = "SKYTOOLS_DIE_WITH_MANAGER"
@@ -23,28 +25,41 @@ EXIT_RETRY = 75
 _PR_SET_PDEATHSIG = 1
 
 
-def die_with_parent(parent: int) -> None:
-    """Have the kernel kill us when the manager dies, as systemd does with a control group.
+def dying_with(parent: int) -> Callable[[], None]:
+    """Return a function that has the kernel kill us when the manager dies.
 
-    SIGKILL, because nobody would be left to escalate; daemons are safe against it.
+    As systemd does with a control group: SIGKILL, because nobody would be left to escalate.
     """
     import ctypes  # noqa: PLC0415 - costs a tenth of our time, and systemd makes it needless
 
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)  # it died before we asked
+
+    def arm() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)  # it died before we asked
+
+    return arm
 
 
-def become(launch: dict[str, Any]) -> NoReturn:
-    """Replace this process with the job. Ends with 75 (try again) when that fails."""
+def become(launch: dict[str, Any], parent: int | None = None) -> NoReturn:
+    """Replace this process with the job, which dies with the process `parent` when one is given.
+
+    Ends with 75 (try again) when that fails.
+    """
     env = {**os.environ, **launch["env"], GROUP_ENV: str(os.getpid())}
     env.pop(DEATH_ENV, None)
     for name in [name for name in env if name.startswith("SUPERVISOR_")]:
         del env[name]
+    arm = dying_with(parent) if parent is not None else None
     if launch["user"]:
         entry = pwd.getpwnam(launch["user"])
         env.update(HOME=entry.pw_dir, USER=entry.pw_name, LOGNAME=entry.pw_name)
+        os.initgroups(entry.pw_name, entry.pw_gid)
+        os.setgid(entry.pw_gid)
+        os.setuid(entry.pw_uid)
+    if arm is not None:
+        arm()  # after setuid, which disarms
     try:
         os.chdir(launch["cwd"])
     except OSError as exc:
@@ -81,9 +96,8 @@ def main(argv: list[str] | None = None) -> NoReturn:
         fail("usage: scriptmgr run-job JOB", 2)
     parent = os.getppid()
     runtime = os.environ.get(RUNTIME_ENV, "")
-    if DEATH_ENV in os.environ:
-        die_with_parent(parent)
-    become(managed(args[0], runtime))
+    launch = managed(args[0], runtime)
+    become(launch, parent if DEATH_ENV in os.environ else None)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,16 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import time
+from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from skytools.core.processes import is_running as running
+from tests.fixtures.process import RunProgram, Spawn
 from tests.fixtures.site import Site
 from tests.fixtures.wait import wait_until
 
@@ -230,3 +234,35 @@ def test_missing_folder_is_said(site: Site) -> None:
     row = site.wait_for("alpha", lambda row: row["state"] == "backoff")
     assert "cwd /nowhere/at/all: No such file or directory" in row["error"]
     site.wait_ready("beta")
+
+
+@pytest.fixture
+def open_site(spawn: Spawn, run_program: RunProgram) -> Iterator[Site]:
+    """Give a site in a folder that every user may enter."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Site(Path(folder), spawn, run_program)
+
+
+@pytest.mark.root
+def test_manager_of_root_runs_jobs_of_other_users(open_site: Site) -> None:
+    """The job's user can reach its own metrics folder, and nothing of root's."""
+    site = open_site
+    script = site.root / "tool.sh"
+    script.write_text(
+        "#!/bin/sh\n"
+        'echo "$(id -un) $HOME $USER"\n'
+        'touch "$(dirname "$SKYTOOLS_METRICS_SOCKET")/mine" && echo reachable\n'
+        'cat "$SKYTOOLS_RUN_DIR/jobs.json" 2>/dev/null || echo closed\n'
+        "exec sleep 1000\n"
+    )
+    script.chmod(0o755)
+    site.job("alpha", None, script=script, user="nobody", notify=0)
+    manager = site.start()
+    site.wait_ready("alpha")
+    wait_until(lambda: "closed" in site.output("alpha"), 5, lambda: site.output("alpha"))
+    assert site.output("alpha").splitlines()[0].split()[::2] == ["nobody", "nobody"]
+    assert "reachable" in site.output("alpha")
+    pid = site.row("alpha")["pid"]
+    manager.kill()
+    wait_until(lambda: not running(pid), 5, "the job ends with its manager")

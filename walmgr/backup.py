@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from skytools.core.db import Database, merge_conninfo, split_password
+from skytools.core.db import Database, split_password
 from skytools.core.errors import SkytoolsError
 from skytools.walmgr.errors import ProgramError, RefusedError
 from skytools.walmgr.expire import expire
@@ -54,7 +54,7 @@ def make_backup(site: Site, *, source: str = "primary", rate: str = "") -> Backu
 
 def _source(site: Site, source: str) -> tuple[Database, str]:
     if source == "primary":
-        return site.primary(), site.cfg.stream
+        return site.primary(), site.stream_conninfo("backup")
     standby = site.answering_standby()
     if standby is None:
         raise SkytoolsError("the standby does not answer: start it, or use --from primary")
@@ -87,7 +87,7 @@ def _begin(site: Site, database: Database, server: Server) -> BackupSet:
 
 
 def _fetch(site: Site, one: BackupSet, programs: Programs, conninfo: str, rate: str) -> None:
-    visible, password = split_password(merge_conninfo(conninfo, application_name="walmgr_backup"))
+    visible, password = split_password(conninfo)
     rate = rate or site.cfg.backup_rate
     words: list[str | Path] = [
         programs.path("pg_basebackup"), "-d", visible, "-D", one.path / "data", "-F", "plain",

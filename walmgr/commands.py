@@ -17,11 +17,15 @@ from skytools.core.cli import Output, guard
 from skytools.core.config import load
 from skytools.core.errors import SkytoolsError, UsageError
 from skytools.walmgr.backup import make_backup
+from skytools.walmgr.check import WORDS, check
 from skytools.walmgr.config import SERVICE, WalmgrConfig
 from skytools.walmgr.coverage import coverages, last_commit, when
 from skytools.walmgr.expire import expire, plan_expiry
+from skytools.walmgr.facts import gather
+from skytools.walmgr.pair import measure_lag, plan_pair
 from skytools.walmgr.recover import plan_restore, restore
 from skytools.walmgr.site import Site
+from skytools.walmgr.status import status_lines
 from skytools.walmgr.target import Target
 from skytools.walmgr.wal import WalError, format_lsn
 
@@ -182,11 +186,64 @@ def _restore(site: Site, opts: Options) -> int:
     return 0
 
 
+def _pair_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--restart", action="store_true", help="restart the primary when needed")
+    p.add_argument("--force", action="store_true", help="replace an archive_command in use")
+
+
+def _pair(site: Site, opts: Options) -> int:
+    pairing = plan_pair(site, restart=opts.restart, force=opts.force)
+    for step in pairing.steps:
+        site.say(f"plan: {step.text}")
+    if pairing.restart and not opts.restart:
+        names = ", ".join(pairing.restart)
+        site.say(f"later: the primary needs a restart for {names}; --restart does it")
+    if opts.plan:
+        return 0
+    for step in pairing.steps:
+        step.run()
+        site.say(f"done: {step.text}")
+    if not pairing.steps:
+        site.say("nothing to do")
+    lag = measure_lag(site)
+    if lag is not None:
+        site.say(f"a write is on the standby's disk after {lag * 1000:.0f} ms")
+    for finding in check(site.cfg, gather(site)):
+        site.say(str(finding))
+    return 0
+
+
+def _check(site: Site, _opts: Options) -> int:
+    findings = check(site.cfg, gather(site))
+    level = max((one.level for one in findings), default=0)
+    if site.out.as_json:
+        site.out.data([asdict(one) | {"level": WORDS[one.level]} for one in findings])
+        return level
+    first = "; ".join(one.text for one in findings) or "primary, standby, archive and sets"
+    site.out.line(f"WALMGR {WORDS[level]} - {first}")
+    for one in findings:
+        site.out.line(str(one))
+    return level
+
+
+def _status(site: Site, _opts: Options) -> int:
+    facts = gather(site)
+    if site.out.as_json:
+        site.out.data(asdict(facts))
+        return 0
+    for line in status_lines(site, facts):
+        site.out.line(line)
+    return 0
+
+
 VERBS: dict[str, Verb] = {
+    "pair": Verb("set up archive, slot, first backup set and hot standby", _pair, _pair_arguments),
+    "status": Verb("tell how primary, standby, archive and sets are", _status),
+    "check": Verb("tell what is wrong and what to do; exit codes as Nagios wants", _check),
     "backup": Verb("make a verified backup set, remove old ones", _backup, _backup_arguments),
     "listbackups": Verb("list the sets and how far recovery reaches", _listbackups),
     "expire": Verb("remove sets and WAL that retention no longer asks for", _expire),
     "xrotate": Verb("the same, as 3.x called it", _expire),
     "restore": Verb("make a server of a set, at any point", _restore, _restore_arguments),
 }
-READING = frozenset(("listbackups",))
+READING = frozenset(("listbackups", "status", "check"))

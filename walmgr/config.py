@@ -66,9 +66,9 @@ class WalmgrConfig(DaemonConfig):
         "", "How ssh reaches the primary's host from here; empty: it is this machine, or its files "
         "are out of reach.",
     )  # fmt: skip
-    master_ini: Path | None = option(
-        None, "Path of the ini on the primary's host, for its archive_command; default: this file "
-        "when that is this machine, else no archive_command is set.",
+    master_ini: str = option(
+        "", "Path of the ini on the primary's host, for its archive_command, or none: that is left "
+        "alone; default: this file when the primary is on this machine.",
     )  # fmt: skip
     master_restart_cmd: str = option("", "Shell command that restarts the primary.")
     slave: str = option("", "How ssh reaches the standby's host from the primary's.")
@@ -78,6 +78,14 @@ class WalmgrConfig(DaemonConfig):
     slave_stop_cmd: str = option("", "Shell command that stops the standby; default: pg_ctl.")
     slave_start_cmd: str = option("", "Shell command that starts the standby; default: pg_ctl.")
     slave_pg_xlog: Path | None = option(None, "Folder for the standby's WAL, linked as pg_wal.")
+    slave_db: str = option(
+        "", "Connect string of the standby, as the primary's host sees it too; default: its local "
+        "address.", check=check_conninfo,
+    )  # fmt: skip
+    master_settings: str = option(
+        "", "Server settings that stay with the master's folder when it becomes a standby.",
+        check=_check_settings,
+    )  # fmt: skip
     slave_settings: str = option(
         "", "Server settings of the standby that differ from the primary's, as name=value, comma "
         "between them.", check=_check_settings, example="port=5433",
@@ -167,10 +175,10 @@ class WalmgrConfig(DaemonConfig):
         """Connect string of the primary for streaming; empty when none is known."""
         return self.primary_conninfo or self.master_db
 
-    @property
-    def standby_settings(self) -> dict[str, str]:
-        """What slave_settings says."""
-        pairs = (item.partition("=") for item in self.slave_settings.split(",") if item.strip())
+    def pairs(self, key: str) -> dict[str, str]:
+        """Return what master_settings or slave_settings says."""
+        text: str = getattr(self, key)
+        pairs = (item.partition("=") for item in text.split(",") if item.strip())
         return {name.strip(): value.strip() for name, _, value in pairs}
 
     def _folder(self, given: str, name: str) -> Path:

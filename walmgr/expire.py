@@ -9,7 +9,6 @@ from collections.abc import Iterable
 
 from skytools.core.errors import UsageError
 from skytools.walmgr.errors import ProgramError
-from skytools.walmgr.postgres import major_of, read_control
 from skytools.walmgr.remote import shell
 from skytools.walmgr.retention import Decision, decide, wal_floor
 from skytools.walmgr.sets import BackupSet, list_sets
@@ -68,11 +67,11 @@ def _sweep(site: Site) -> None:
 
 def standby_floor(site: Site, otherwise: int) -> int:
     """Return the first byte of WAL that the standby may still have to read."""
-    folder = site.cfg.slave_data
-    if folder is None or not (folder / "standby.signal").exists():
+    node = site.follower
+    if not node.host.local or node.data is None or not (node.data / "standby.signal").exists():
         return otherwise
-    major = major_of(site.here, folder)
-    return read_control(site.programs(major), folder).redo if major else otherwise
+    control = node.control()
+    return control.redo if control else otherwise
 
 
 def purge(site: Site, floor: int) -> int:

@@ -134,7 +134,9 @@ def running_pid(host: Host, datadir: Path) -> int | None:
     done = host.run(["readlink", f"/proc/{first}/cwd"])
     if done.code == 0:
         return int(first) if done.out.strip() == str(datadir.resolve()) else None
-    return int(first) if host.exists(Path(f"/proc/{first}")) else None
+    state = host.run(["cat", f"/proc/{first}/stat"])
+    gone = state.code != 0 or state.out.rpartition(")")[2].split()[0] in ("Z", "X")
+    return None if gone else int(first)
 
 
 def address_of(datadir: Path) -> dict[str, str] | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from skytools.core.db import merge_conninfo
+from skytools.core.errors import UsageError
 from skytools.walmgr import postgres
 from skytools.walmgr.coverage import Coverage
 from skytools.walmgr.datadir import (
@@ -21,6 +21,7 @@ from skytools.walmgr.datadir import (
     set_aside,
 )
 from skytools.walmgr.errors import RefusedError
+from skytools.walmgr.node import SLAVE
 from skytools.walmgr.postgres import Programs
 from skytools.walmgr.restore import restore_command
 from skytools.walmgr.server import start_server, stop_server
@@ -70,8 +71,11 @@ def plan_restore(
     if name:
         sets = [choose_set(sets, name)]
     way = choose(site, target, sets)
-    own = folder is None or folder == site.cfg.slave_data
-    where = site.standby_data if folder is None else folder.absolute()
+    node = site.follower
+    own = folder is None or folder == node.data
+    if own and not node.host.local:
+        raise UsageError(f"{node.folder} is on {node.host}: run this there")
+    where = node.folder if folder is None else folder.absolute()
     require_usable(where)
     if not own and not is_empty(where):
         raise RefusedError(f"folder {where} is not empty: choose another, or empty it")
@@ -111,7 +115,7 @@ def build(site: Site, plan: Plan, programs: Programs) -> None:
             site.say(f"old data folder kept as {set_aside(plan.folder)}")
         else:
             shutil.rmtree(plan.folder)
-    wal = site.cfg.slave_pg_xlog if plan.folder == site.cfg.slave_data else None
+    wal = site.cfg.slave_pg_xlog if plan.folder == site.nodes[SLAVE].data else None
     copy_set(one, plan.folder, wal)
     if one.state != UNVERIFIED:
         _verify_copy(site, programs, plan.folder)
@@ -136,8 +140,8 @@ def configure(site: Site, plan: Plan) -> None:
     """Write settings and signal files of a restored folder."""
     command = restore_command(site.program, str(site.ini), standby=plan.standby)
     settings = {"restore_command": command}
-    if plan.folder == site.cfg.slave_data:
-        settings.update(site.cfg.standby_settings)
+    if plan.folder == site.follower.data:
+        settings.update(site.follower.settings)
     settings.update(plan.settings)
     if plan.standby:
         make_standby(plan.folder, {**settings, **standby_settings(site)})
@@ -151,17 +155,6 @@ def configure(site: Site, plan: Plan) -> None:
 def standby_settings(site: Site) -> dict[str, str]:
     """Return what makes a server stream from the primary, if we know how."""
     settings = {"recovery_target_timeline": "latest", "hot_standby": "on"}
-    if site.cfg.stream:
-        settings["primary_conninfo"] = stream_conninfo(site)
+    if site.leader.conninfo or site.cfg.stream:
+        settings["primary_conninfo"] = site.stream_conninfo("standby")
     return settings
-
-
-def stream_conninfo(site: Site) -> str:
-    """Return the connect string of the standby's receiver."""
-    return merge_conninfo(site.cfg.stream, application_name="walmgr_standby")
-
-
-def current_control(site: Site, datadir: Path) -> postgres.Control | None:
-    """Return what the control file of a local data folder says, None when it is none."""
-    major = postgres.major_of(site.here, datadir)
-    return None if major is None else postgres.read_control(site.programs(major), datadir)

@@ -10,6 +10,7 @@ from pathlib import Path
 from skytools.core.db import Database
 from skytools.core.errors import SkytoolsError, TransientError, UsageError
 from skytools.walmgr import postgres
+from skytools.walmgr.node import Node
 from skytools.walmgr.postgres import Programs
 from skytools.walmgr.remote import shell
 from skytools.walmgr.site import Site
@@ -19,22 +20,30 @@ POLL = 0.1
 
 
 def start_server(site: Site, programs: Programs, datadir: Path) -> None:
-    """Start a server and wait until its postmaster is up. Raises SkytoolsError."""
-    if datadir == site.cfg.slave_data and site.cfg.slave_start_cmd:
-        shell(site.cfg.slave_start_cmd)
-        return
-    log = datadir.with_name(f"{datadir.name}.log")
-    words: list[str | Path] = [programs.path("pg_ctl"), "-D", datadir, "-l", log]
-    words += ["-t", f"{START_TIMEOUT:.0f}", "--wait", "--silent", "start"]
+    """Start a server of this machine and wait until its postmaster is up. Raises SkytoolsError."""
+    node = _node_of(site, datadir)
+    if node is not None and node.start_cmd:
+        shell(node.start_cmd)
+    else:
+        run_pg_ctl(programs, datadir, "start")
+
+
+def run_pg_ctl(programs: Programs, datadir: Path, verb: str) -> None:
+    """Start or restart a server by pg_ctl. Raises SkytoolsError with a line of its log."""
+    log = datadir.with_name(f"{datadir.name}-walmgr.log")
+    words: list[str | Path] = [programs.path("pg_ctl"), "-D", datadir, "-l", log, "-m", "fast"]
+    words += ["-t", f"{START_TIMEOUT:.0f}", "--wait", "--silent", verb]
     done = programs.host.run(words)
     if done.code != 0:
-        raise SkytoolsError(f"server {datadir} did not start: {_last_fatal(log)}")
+        lines = (programs.host.read(log) or "").splitlines()
+        told = [line for line in lines if "FATAL:" in line or "PANIC:" in line]
+        last = (told or lines or [done.last_line])[-1]
+        raise SkytoolsError(f"server {datadir} did not {verb}: {last}")
 
 
-def _last_fatal(log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    told = [line for line in lines if "FATAL:" in line or "PANIC:" in line]
-    return (told or lines or ["its log is empty"])[-1]
+def _node_of(site: Site, datadir: Path) -> Node | None:
+    found = [n for n in site.nodes.values() if n.host.local and n.data == datadir]
+    return found[0] if found else None
 
 
 def stop_server(site: Site, datadir: Path) -> bool:
@@ -44,8 +53,9 @@ def stop_server(site: Site, datadir: Path) -> bool:
     """
     if postgres.running_pid(site.here, datadir) is None:
         return False
-    if datadir == site.cfg.slave_data and site.cfg.slave_stop_cmd:
-        shell(site.cfg.slave_stop_cmd)
+    node = _node_of(site, datadir)
+    if node is not None and node.stop_cmd:
+        shell(node.stop_cmd)
     else:
         major = postgres.major_of(site.here, datadir)
         if major is None:
@@ -53,7 +63,7 @@ def stop_server(site: Site, datadir: Path) -> bool:
         program = site.programs(major).path("pg_ctl")
         site.here.check([program, "-D", datadir, "-m", "fast", "--wait", "--silent", "stop"])
     if postgres.running_pid(site.here, datadir) is not None:
-        raise SkytoolsError(f"server {datadir} still runs after slave_stop_cmd")
+        raise SkytoolsError(f"server {datadir} still runs after it was stopped")
     return True
 
 
@@ -76,5 +86,5 @@ def wait_for_standby(site: Site, timeout: float = START_TIMEOUT) -> Database:
             found.append(database)
         return bool(found)
 
-    wait_until(answers, f"an answer from the standby {site.cfg.slave_data}", timeout)
+    wait_until(answers, f"an answer from the standby {site.follower.data}", timeout)
     return found[-1]

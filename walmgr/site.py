@@ -12,7 +12,8 @@ from skytools.core.db import Database, merge_conninfo
 from skytools.core.errors import ConfigError, SkytoolsError, TransientError
 from skytools.walmgr import postgres
 from skytools.walmgr.config import SERVICE, WalmgrConfig
-from skytools.walmgr.files import is_locked, locked
+from skytools.walmgr.files import is_locked, locked, read_json, write_json
+from skytools.walmgr.node import MASTER, SLAVE, Node, nodes
 from skytools.walmgr.postgres import Programs, Server
 from skytools.walmgr.remote import Host
 from skytools.walmgr.sets import BackupSet, list_sets
@@ -28,10 +29,9 @@ class Site:
         self.program = program
         self.out = out
         self.here = Host()
-        self.primary_host = Host(cfg.master_host, cfg.ssh)
+        self.nodes = nodes(cfg)
         self.archive = Archive(str(cfg.completed), cfg.archive_compression)
-        self._primary: Database | None = None
-        self._standby: Database | None = None
+        self._databases: dict[str, Database] = {}
 
     def need(self, key: str) -> str:
         """Return a key's text that the verb cannot do without. Raises ConfigError."""
@@ -40,30 +40,59 @@ class Site:
             raise ConfigError.single(str(self.ini), SERVICE, key, "must be set for this")
         return str(value)
 
+    # who is who
+
     @property
-    def standby_data(self) -> Path:
-        """The standby's data folder. Raises ConfigError when the ini names none."""
-        return Path(self.need("slave_data"))
+    def leader(self) -> Node:
+        """The server that is written to."""
+        return self.nodes[SLAVE if self._roles().get("leader") == SLAVE else MASTER]
+
+    @property
+    def follower(self) -> Node:
+        """The standby."""
+        return self.nodes[MASTER if self.leader.name == SLAVE else SLAVE]
+
+    def lead(self, node: Node) -> None:
+        """Remember who leads from now on."""
+        write_json(self._roles_path, {"leader": node.name})
+        self.close()
+
+    def _roles(self) -> dict[str, object]:
+        return read_json(self._roles_path)
+
+    @property
+    def _roles_path(self) -> Path:
+        return self.cfg.walmgr_data / "roles.json"
 
     def primary(self) -> Database:
-        """Return the connection to the primary (autocommit). Raises ConfigError."""
-        if not self.cfg.primary:
+        """Return the connection to the leader (autocommit). Raises ConfigError, TransientError."""
+        found = self._database(self.leader)
+        if found is None and self.leader.name == MASTER:
             self.need("master_db")
-        if self._primary is None:
-            self._primary = self.connect("master_db", self.cfg.primary)
-        return self._primary
+        if found is None:
+            raise TransientError(f"no server runs on {self.leader.data}")
+        return found
 
     def standby(self) -> Database | None:
         """Return the connection to the standby (autocommit), None when no server runs there."""
-        if self.cfg.slave_data is None:
+        return self._database(self.follower)
+
+    def _database(self, node: Node) -> Database | None:
+        conninfo = node.conninfo
+        if not conninfo:
             return None
-        address = postgres.address_of(self.cfg.slave_data)
-        if address is None:
-            return None
-        if self._standby is None:
-            base = self.cfg.primary or "dbname=postgres"
-            self._standby = self.connect("standby", merge_conninfo(base, **address))
-        return self._standby
+        known = self._databases.get(node.name)
+        if known is None:
+            known = self._databases[node.name] = self.connect(node.name, conninfo)
+        return known
+
+    def stream_conninfo(self, purpose: str) -> str:
+        """Return how to stream from the leader. Raises TransientError when it has no address."""
+        leader = self.leader
+        conninfo = self.cfg.stream if leader.name == MASTER else leader.conninfo
+        if not conninfo:
+            raise TransientError(f"no server runs on {leader.data}")
+        return merge_conninfo(conninfo, application_name=f"walmgr_{purpose}")
 
     def answering_standby(self) -> Database | None:
         """Return the connection to the standby if the server answers."""
@@ -81,7 +110,7 @@ class Site:
         return Database(name, conninfo, autocommit=True, application_name="walmgr")
 
     def primary_answers(self) -> Server | None:
-        """Return what the primary says of itself, None when it does not answer."""
+        """Return what the leader says of itself, None when it does not answer."""
         try:
             return postgres.ask_server(self.primary())
         except TransientError:
@@ -89,11 +118,7 @@ class Site:
 
     def programs(self, major: int) -> Programs:
         """Return PostgreSQL's programs on this machine. Raises UsageError."""
-        return postgres.find_programs(self.here, self.cfg.slave_bin, major)
-
-    def primary_programs(self, major: int) -> Programs:
-        """Return PostgreSQL's programs on the primary's host. Raises UsageError."""
-        return postgres.find_programs(self.primary_host, self.cfg.master_bin, major)
+        return self.nodes[SLAVE].programs(major)
 
     def sets(self) -> list[BackupSet]:
         """Return the backup sets, oldest first."""
@@ -122,6 +147,6 @@ class Site:
 
     def close(self) -> None:
         """Close connections."""
-        for database in (self._primary, self._standby):
-            if database is not None:
-                database.close()
+        for database in self._databases.values():
+            database.close()
+        self._databases.clear()

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: ISC
+"""The verb `check`: what is wrong and what to do about it. Pure: facts in, findings out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from skytools.walmgr.config import WalmgrConfig
+from skytools.walmgr.facts import Facts, newest_complete
+
+OK, WARNING, CRITICAL = 0, 1, 2  # exit codes of monitoring plug-ins
+WORDS = ("OK", "WARNING", "CRITICAL")
+
+REPLAY_SECONDS = 300.0
+SLOT_WARNING = 0.5  # part of what the slot may hold back
+DISK_WARNING, DISK_CRITICAL = 0.10, 0.03
+DEFAULT_BACKUP_AGE = 8 * 86400.0
+CLOCK_SKEW = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be."""
+
+    level: int
+    text: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{WORDS[self.level]}: {self.text}; {self.remedy}"
+
+
+def check(cfg: WalmgrConfig, facts: Facts) -> list[Finding]:
+    """Return all findings, the worst first."""
+    found = [
+        *_primary(facts), *_standby(facts), *_receiver(facts), *_archive(facts),
+        *_sets(cfg, facts), *_disk(cfg, facts),
+    ]  # fmt: skip
+    return sorted(found, key=lambda one: -one.level)
+
+
+def _primary(facts: Facts) -> Iterator[Finding]:
+    primary = facts.primary
+    if primary is None:
+        yield Finding(
+            CRITICAL, "the primary does not answer", "start it, or `boot` makes the standby primary"
+        )
+        return
+    if primary["in_recovery"]:
+        yield Finding(CRITICAL, "the primary of the ini is a standby", "correct master_db")
+        return
+    if primary["restart"]:
+        names = ", ".join(primary["restart"])
+        yield Finding(WARNING, f"the primary needs a restart for {names}", "`pair --restart`")
+    skew = abs(float(primary["now"]) - facts.moment)
+    if skew > CLOCK_SKEW:
+        text = f"the clocks of the two hosts differ by {skew:.0f} s"
+        yield Finding(WARNING, text, "synchronise them, or times of recovery mislead")
+    known = facts.archive.get("system_id")
+    if known not in (None, 0, primary["system_id"]):
+        text = f"the archive is of another cluster ({known})"
+        yield Finding(CRITICAL, text, "correct walmgr_data or master_db")
+
+
+def _standby(facts: Facts) -> Iterator[Finding]:
+    standby, primary = facts.standby, facts.primary
+    if standby is None:
+        yield Finding(CRITICAL, "the standby does not answer", "start it; `restore` makes it anew")
+        return
+    if not standby["in_recovery"]:
+        yield Finding(CRITICAL, "the standby is no standby any more", "`rejoin` makes it one")
+        return
+    if primary is not None and standby["system_id"] != primary["system_id"]:
+        yield Finding(CRITICAL, "the standby is of another cluster", "correct slave_data")
+    if primary is not None and standby["stream"] != "streaming":
+        text = "the standby does not stream from the primary"
+        yield Finding(WARNING, text, "look into its log; pg_hba.conf must allow replication")
+    if standby["pause_state"] != "not paused":
+        yield Finding(WARNING, "replay on the standby is paused", "`continue` resumes it")
+    elif float(standby["replay_seconds"] or 0) > REPLAY_SECONDS:
+        text = f"replay on the standby is {float(standby['replay_seconds']):.0f} s behind"
+        yield Finding(WARNING, text, "look for long queries there")
+
+
+def _receiver(facts: Facts) -> Iterator[Finding]:
+    if not facts.receiver_runs:
+        yield Finding(
+            CRITICAL, "the receiver does not run", "start the service, or `walmgr INI` by hand"
+        )
+    if facts.primary is None or facts.primary["in_recovery"]:
+        return
+    slot = facts.slot
+    if slot is None:
+        yield Finding(CRITICAL, "the replication slot is missing", "`pair` makes it")
+    elif slot["wal_status"] == "lost":
+        text = "the replication slot is lost: WAL is missing in the archive"
+        yield Finding(CRITICAL, text, "`pair` renews it and makes a backup set")
+    elif slot["safe_wal_size"] is not None:
+        whole = slot["safe_wal_size"] + (slot["behind"] or 0)
+        if (slot["behind"] or 0) > SLOT_WARNING * whole:
+            text = f"the slot holds back {slot['behind'] >> 20} MB of at most {whole >> 20} MB"
+            yield Finding(WARNING, text, "start the receiver before it is lost")
+
+
+def _archive(facts: Facts) -> Iterator[Finding]:
+    archive, primary = facts.archive, facts.primary
+    if archive.get("missing_folder"):
+        yield Finding(CRITICAL, "the archive's folder is missing", "mount it, or `pair` makes it")
+        return
+    if archive["gaps"]:
+        text = f"the archive has {len(archive['gaps'])} gaps, first {archive['gaps'][0]}"
+        yield Finding(CRITICAL, text, "`backup`: recovery cannot pass a gap")
+    if archive["conflicts"]:
+        text = f"{len(archive['conflicts'])} files were refused, first {archive['conflicts'][0]}"
+        yield Finding(
+            CRITICAL, text, "two servers write here; stop the wrong one, then remove .conflicts"
+        )
+    if primary is not None and (primary.get("last_failed") or 0) > (
+        primary.get("last_archived") or 0
+    ):
+        text = f"archive_command fails for {primary['last_failed_wal']}"
+        yield Finding(WARNING, text, "the primary's log says why")
+
+
+def _sets(cfg: WalmgrConfig, facts: Facts) -> Iterator[Finding]:
+    newest = newest_complete(facts.sets)
+    if newest is None:
+        yield Finding(CRITICAL, "there is no complete backup set", "`backup`")
+        return
+    count = sum(one.complete for one in facts.sets)
+    if count < cfg.policy.minimum:
+        text = f"{count} complete backup sets, {cfg.policy.minimum} are asked for"
+        yield Finding(WARNING, text, "`backup`")
+    limit = 2 * cfg.backup_interval * 3600 or DEFAULT_BACKUP_AGE
+    age = facts.moment - newest.finished
+    if age > limit:
+        yield Finding(WARNING, f"the newest backup set is {age / 3600:.0f} h old", "`backup`")
+
+
+def _disk(cfg: WalmgrConfig, facts: Facts) -> Iterator[Finding]:
+    if facts.disk_free < DISK_WARNING:
+        level = CRITICAL if facts.disk_free < DISK_CRITICAL else WARNING
+        text = f"{facts.disk_free:.0%} of {cfg.walmgr_data} is free"
+        yield Finding(level, text, "make room: lower retention and `expire`")

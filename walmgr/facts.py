@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: ISC
+"""What is the case: read from servers and files, for `status`, `check` and the metrics."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from skytools.core.db import Database
+from skytools.core.errors import SkytoolsError
+from skytools.walmgr import postgres
+from skytools.walmgr.coverage import missing_segments
+from skytools.walmgr.files import is_locked
+from skytools.walmgr.postgres import Server
+from skytools.walmgr.sets import RUNNING, BackupSet
+from skytools.walmgr.site import Site
+from skytools.walmgr.store import CONFLICTS
+from skytools.walmgr.wal import SEGMENT, kind_of
+
+RECEIVER_LOCK = ".receiver.lock"
+
+PRIMARY_QUERY = """
+select pg_current_wal_flush_lsn()::text as flush, extract(epoch from clock_timestamp()) as now,
+    (select array_agg(name order by name) from pg_settings where pending_restart) as restart,
+    current_setting('archive_mode') as archive_mode,
+    current_setting('synchronous_standby_names') as synchronous,
+    a.archived_count, a.failed_count, extract(epoch from a.last_archived_time) as last_archived,
+    extract(epoch from a.last_failed_time) as last_failed, a.last_failed_wal
+from pg_stat_archiver a
+"""
+SLOT_QUERY = """
+select active, wal_status, pg_wal_lsn_diff(pg_current_wal_flush_lsn(), restart_lsn)::int8 as behind,
+    safe_wal_size
+from pg_replication_slots where slot_name = %s
+"""
+SENDERS_QUERY = """
+select application_name as name, state, sync_state,
+    pg_wal_lsn_diff(pg_current_wal_flush_lsn(), flush_lsn)::int8 as behind
+from pg_stat_replication where application_name in ('walmgr_receiver', 'walmgr_standby')
+"""
+STANDBY_QUERY = """
+select pg_is_in_recovery() as in_recovery,
+    case when pg_is_in_recovery() then pg_last_wal_receive_lsn()::text end as received,
+    case when pg_is_in_recovery() then pg_last_wal_replay_lsn()::text end as replayed,
+    case when pg_is_in_recovery() then pg_get_wal_replay_pause_state() end as pause_state,
+    (select status from pg_stat_wal_receiver) as stream,
+    case when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() then 0
+         else extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp())
+    end as replay_seconds,
+    case when pg_is_in_recovery() then greatest(0, pg_wal_lsn_diff(
+        pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()))::int8 end as replay_bytes
+"""
+
+
+@dataclass(slots=True)
+class Facts:
+    """What was found out; a part that does not answer is None."""
+
+    moment: float
+    primary: dict[str, Any] | None = None
+    standby: dict[str, Any] | None = None
+    slot: dict[str, Any] | None = None
+    senders: dict[str, dict[str, Any]] = field(default_factory=dict)
+    receiver_runs: bool = False
+    archive: dict[str, Any] = field(default_factory=dict)
+    sets: list[BackupSet] = field(default_factory=list)
+    disk_free: float = 1.0
+
+
+def gather(site: Site) -> Facts:
+    """Ask everybody. Servers that do not answer are None; raises OSError for the archive."""
+    facts = Facts(time.time())
+    with suppress(SkytoolsError):
+        facts.primary = _primary(site, facts)
+    with suppress(SkytoolsError):
+        facts.standby = _standby(site)
+    facts.receiver_runs = is_locked(site.cfg.walmgr_data / RECEIVER_LOCK)
+    facts.sets = site.sets()
+    facts.archive = _archive(site, facts.sets)
+    if site.cfg.walmgr_data.is_dir():
+        room = os.statvfs(site.cfg.walmgr_data)
+        facts.disk_free = room.f_bavail / max(room.f_blocks, 1)
+    return facts
+
+
+def _row(database: Database, query: str, args: tuple[object, ...] = ()) -> dict[str, Any] | None:
+    with database.execute(query, args or None) as cursor:
+        row = cursor.fetchone()
+        names = [column.name for column in cursor.description or ()]
+    return None if row is None else dict(zip(names, row, strict=True))
+
+
+def _server(server: Server) -> dict[str, Any]:
+    return {"system_id": server.system_id, "timeline": server.timeline, "major": server.major}
+
+
+def _primary(site: Site, facts: Facts) -> dict[str, Any]:
+    database = site.primary()
+    server = postgres.ask_server(database)
+    if server.in_recovery:
+        return {**_server(server), "in_recovery": True}
+    found = {**_server(server), "in_recovery": False, **(_row(database, PRIMARY_QUERY) or {})}
+    facts.slot = _row(database, SLOT_QUERY, (site.cfg.slot,))
+    for name, state, sync_state, behind in database.query(SENDERS_QUERY):
+        facts.senders[name] = {"state": state, "sync_state": sync_state, "behind": behind}
+    return found
+
+
+def _standby(site: Site) -> dict[str, Any] | None:
+    database = site.standby()
+    if database is None:
+        return None
+    server = postgres.ask_server(database)
+    return {**_server(server), **(_row(database, STANDBY_QUERY) or {})}
+
+
+def _archive(site: Site, sets: list[BackupSet]) -> dict[str, Any]:
+    folder = site.cfg.completed
+    if not folder.is_dir():
+        return {"missing_folder": True}
+    names = site.archive.names()
+    sizes = {one.segment_size for one in sets if one.complete} or {16 << 20}
+    segments = sorted(name for name in names if kind_of(name) == SEGMENT)
+    conflicts = folder / CONFLICTS
+    return {
+        "system_id": site.archive.identity(),
+        "segments": len(segments),
+        "newest": max(segments, key=lambda name: (name[8:], name[:8]), default=None),
+        "gaps": missing_segments(segments, max(sizes)),
+        "conflicts": sorted(p.name for p in conflicts.iterdir()) if conflicts.is_dir() else [],
+        "stats": site.archive.stats(),
+    }
+
+
+def newest_complete(sets: list[BackupSet]) -> BackupSet | None:
+    """Return the newest complete set."""
+    complete = [one for one in sets if one.complete]
+    return complete[-1] if complete else None
+
+
+def is_running(sets: list[BackupSet]) -> bool:
+    """Whether a set is being made."""
+    return any(one.state == RUNNING for one in sets)
+
+
+def ready_files(data: Path | None) -> int | None:
+    """Return how many files of a local primary wait to be archived, None when out of reach."""
+    try:
+        folder = (data or Path("/nowhere")) / "pg_wal" / "archive_status"
+        return sum(1 for path in folder.iterdir() if path.suffix == ".ready")
+    except OSError:
+        return None

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: ISC
+"""The verb `status` for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from skytools.walmgr.coverage import when
+from skytools.walmgr.facts import Facts, newest_complete
+from skytools.walmgr.site import Site
+
+
+def status_lines(site: Site, facts: Facts) -> Iterator[str]:
+    """Yield one line for each part."""
+    yield f"primary   {site.leader.name}: {_primary(facts)}"
+    yield f"standby   {site.follower.name}: {_standby(facts)}"
+    yield f"receiver  {_receiver(facts)}"
+    yield f"archive   {_archive(facts)}"
+    yield f"sets      {_sets(facts)}"
+
+
+def _primary(facts: Facts) -> str:
+    primary = facts.primary
+    if primary is None:
+        return "does not answer"
+    if primary["in_recovery"]:
+        return "is a standby"
+    mode = f", synchronous {primary['synchronous']}" if primary["synchronous"] else ""
+    return f"timeline {primary['timeline']}, at {primary['flush']}{mode}"
+
+
+def _standby(facts: Facts) -> str:
+    standby = facts.standby
+    if standby is None:
+        return "does not answer"
+    if not standby["in_recovery"]:
+        return f"is a primary, timeline {standby['timeline']}"
+    behind = facts.senders.get("walmgr_standby", {}).get("behind")
+    lost = "" if behind is None else f"; {behind} bytes are not there yet"
+    return (
+        f"{standby['stream'] or 'does not stream'}, {standby['pause_state']}, replayed "
+        f"{standby['replayed']}, {float(standby['replay_seconds'] or 0):.1f} s behind{lost}"
+    )
+
+
+def _receiver(facts: Facts) -> str:
+    if not facts.receiver_runs:
+        return "does not run"
+    sender = facts.senders.get("walmgr_receiver")
+    if sender is None:
+        return "runs, not connected"
+    return f"{sender['state']}, {sender['sync_state']}; {sender['behind']} bytes are not there yet"
+
+
+def _archive(facts: Facts) -> str:
+    archive = facts.archive
+    if archive.get("missing_folder"):
+        return "folder is missing"
+    gaps = f"{len(archive['gaps'])} gaps" if archive["gaps"] else "no gap"
+    return f"{archive['segments']} segments, newest {archive['newest']}, {gaps}"
+
+
+def _sets(facts: Facts) -> str:
+    newest = newest_complete(facts.sets)
+    if newest is None:
+        return "none complete"
+    count = sum(one.complete for one in facts.sets)
+    return f"{count} complete, newest {newest.name} ended {when(newest.finished)}"

@@ -55,7 +55,7 @@ def test_pair_makes_all_of_it_and_a_second_run_nothing(make_hosts: MakeHosts) ->
 
 def _check_tells_faults(hosts: Hosts) -> None:
     """What breaks is found, and told with what to do about it."""
-    hosts.standby.kill()
+    hosts.crash(hosts.standby)
     gone = sorted(p for p in hosts.completed.iterdir() if len(p.name) == 24)[-1]
     conflicts = hosts.folder("w/logs.complete/.conflicts")
     (conflicts / gone.name).touch()

@@ -38,11 +38,16 @@ select c.oid::regclass, c.relkind, i.inhparent::regclass,
  order by c.relname;
 select indexdef from pg_indexes where schemaname = 'pgq' and tablename ~ '^event_1' order by indexname;
 
--- Rule: grants are those of event_template, with grant option, at the time of creation.
+-- Rule: grants are those of event_template, with grant option (*), at the time of creation.
 create role pgq_test_role;
 grant select, delete on pgq.event_template to pgq_test_role with grant option;
 select pgq.create_queue('g');
-select relname, relacl from pg_class where relname ~ '^event_3' and relkind in ('r', 'S') order by 1;
+select relname, string_agg(format('%s: %s%s', case a.grantee when 0 then 'public' else a.grantee::regrole::text end,
+                                  a.privilege_type, case when a.is_grantable then '*' else '' end), ', '
+                           order by a.grantee::regrole::text collate "C", a.privilege_type)
+  from pg_class c cross join aclexplode(relacl) a
+ where relname ~ '^event_3' and relkind in ('r', 'S') and a.grantee <> relowner
+ group by 1 order by 1;
 select pgq.grant_perms('g'), pgq.tune_storage('g'), pgq.tune_storage('none');
 select pgq.grant_perms('none');
 select pgq.drop_queue('g');

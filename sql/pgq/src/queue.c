@@ -231,7 +231,7 @@ add_queue(const text *name)
 static bool
 has_name(const PgqQueue *queue, const text *name)
 {
-	return queue->name_len == VARSIZE_ANY_EXHDR(name) &&
+	return queue->name_len == (int) VARSIZE_ANY_EXHDR(name) &&
 		memcmp(queue->name, VARDATA_ANY(name), queue->name_len) == 0;
 }
 

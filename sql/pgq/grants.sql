@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: ISC
 -- Who may do what. Repeated at each update of the extension, so rights are first taken from all.
 -- Not from the tables of queues: these have their grants from pgq.grant_perms.
-revoke all on pgq.consumer, pgq.queue, pgq.tick, pgq.subscription, pgq.event_template, pgq.retry_queue
+revoke all on pgq.consumer, pgq.queue, pgq.tick, pgq.subscription, pgq.event_template, pgq.retry_queue,
+    pgq.failed_queue
   from public, pgq_reader, pgq_writer, pgq_admin;
 revoke all on all functions in schema pgq from public, pgq_reader, pgq_writer, pgq_admin;
 grant usage on schema pgq to public;
@@ -9,6 +10,7 @@ grant usage on schema pgq to public;
 grant select on pgq.consumer, pgq.queue, pgq.tick, pgq.subscription to public, pgq_reader;
 grant select, insert, update, delete on pgq.consumer, pgq.queue, pgq.tick, pgq.subscription, pgq.retry_queue
    to pgq_admin;
+grant select on pgq.failed_queue to pgq_admin;
 grant select on pgq.event_template to pgq_reader;
 grant select, insert, truncate on pgq.event_template to pgq_admin;
 
@@ -45,3 +47,18 @@ grant execute on function
     pgq.insert_event_raw(text, bigint, timestamptz, integer, integer, text, text, text, text, text, text),
     pgq.event_retry_raw(text, text, timestamptz, bigint, timestamptz, integer, text, text, text, text, text, text)
    to pgq_admin;
+
+-- Retry and dead letters of one's own consumer, as with all that concerns a consumer.
+grant execute on function
+    pgq.fail_events(bigint, bigint[], text[], integer, interval, interval), pgq.event_failed(bigint, bigint, text),
+    pgq.failed_event_list(text, text), pgq.failed_event_list(text, text, integer, integer),
+    pgq.failed_event_count(text, text), pgq.failed_event_delete(text, text, bigint),
+    pgq.failed_event_retry(text, text, bigint),
+    pgq.failed_event_redrive(text, text, bigint[], text, text, timestamptz),
+    pgq.failed_event_purge(text, text, bigint[], text, text, timestamptz)
+   to pgq_reader;
+grant execute on function
+    pgq.insert_event_at(text, timestamptz, text, text),
+    pgq.insert_event_at(text, timestamptz, text, text, text, text, text, text)
+   to pgq_writer;
+grant execute on function pgq.maint_compact(), pgq._tables_to_compact() to pgq_admin;

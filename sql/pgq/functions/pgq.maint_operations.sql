@@ -9,8 +9,8 @@
 -- Parameters:
 --      none
 -- Returns:
---      rotation, step 1 of each queue that is due, then step 2; what queues ask for in queue_extra_maint; tables to
---      vacuum; upkeep of pgq_node and londiste where they are installed
+--      rotation, step 1 of each queue that is due, then step 2; what queues ask for in queue_extra_maint; compaction of
+--      the retry queue and of dead letters; tables to vacuum; upkeep of pgq_node and londiste where they are installed
 -- Tables:
 --      select: pgq.queue, pgq_node.node_info, londiste.seq_info
 -- Locks:
@@ -46,6 +46,9 @@ begin
       from pgq.queue q
      cross join unnest(q.queue_extra_maint) with ordinality as extra (name, nr)
      order by q.queue_name, extra.nr;
+
+    return query
+    select 'pgq.maint_compact'::text, null::text where exists (select 1 from pgq._tables_to_compact());
 
     return query
     select 'vacuum'::text, t from pgq.maint_tables_to_vacuum() as t;

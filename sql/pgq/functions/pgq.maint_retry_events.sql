@@ -69,8 +69,10 @@ begin
          where ev_queue = i_queue_id and ev_retry_after <= current_timestamp
          order by ev_retry_after, ev_id limit i_limit
     loop
-        perform pgq.insert_event_raw(i_queue_name, r.ev_id, r.ev_time, r.ev_owner, r.ev_retry, r.ev_type, r.ev_data,
-                                     r.ev_extra1, r.ev_extra2, r.ev_extra3, r.ev_extra4);
+        -- Delayed events have no owner: in this table a negative number stands for that.
+        perform pgq.insert_event_raw(i_queue_name, r.ev_id, r.ev_time, case when r.ev_owner > 0 then r.ev_owner end,
+                                     r.ev_retry, r.ev_type, r.ev_data, r.ev_extra1, r.ev_extra2, r.ev_extra3,
+                                     r.ev_extra4);
         delete from pgq.retry_queue where ev_owner = r.ev_owner and ev_id = r.ev_id;
         moved := moved + 1;
     end loop;

@@ -6,6 +6,7 @@ select pg_catalog.pg_extension_config_dump('pgq.tick', '');
 select pg_catalog.pg_extension_config_dump('pgq.subscription', '');
 select pg_catalog.pg_extension_config_dump('pgq.event_template', '');
 select pg_catalog.pg_extension_config_dump('pgq.retry_queue', '');
+select pg_catalog.pg_extension_config_dump('pgq.failed_queue', '');
 select pg_catalog.pg_extension_config_dump('pgq.batch_id_seq', '');
 select pg_catalog.pg_extension_config_dump('pgq.queue_queue_id_seq', '');
 select pg_catalog.pg_extension_config_dump('pgq.consumer_co_id_seq', '');

@@ -44,17 +44,7 @@ class TickerMetrics:
             ("database",),
             buckets=_TICK_SECONDS,
         )
-        self.maint_seconds = histogram(
-            "skytools_ticker_maintenance_duration_seconds",
-            "Time of one maintenance operation.",
-            ("database", "operation"),
-            buckets=_MAINT_SECONDS,
-        )
-        self.maint_success = gauge(
-            "skytools_ticker_maintenance_last_success_timestamp_seconds",
-            "When maintenance last ran without any error.",
-            ("database",),
-        )
+        self._add_maintenance(metrics)
         self.retried = counter(
             "skytools_ticker_retry_events_total", "Retry events put back.", ("database",)
         )
@@ -71,32 +61,8 @@ class TickerMetrics:
         self.events = counter(
             "skytools_pgq_queue_events_total", "Events, by the event id sequence.", _QUEUE
         )
-        self.queue_gauges: dict[str, Gauge] = {
-            "tick_lag": gauge(
-                "skytools_pgq_queue_tick_lag_seconds", "Age of the last tick.", _QUEUE
-            ),
-            "events_new": gauge(
-                "skytools_pgq_queue_events_new", "Events not yet in a tick.", _QUEUE
-            ),
-            "last_tick": gauge("skytools_pgq_queue_last_tick_id", "Last tick.", _QUEUE),
-            "rotation_age": gauge(
-                "skytools_pgq_queue_rotation_age_seconds", "Time since the last rotation.", _QUEUE
-            ),
-            "paused": gauge(
-                "skytools_pgq_queue_ticker_paused", "Whether ticking is paused.", _QUEUE
-            ),
-        }
-        self.consumer_gauges: dict[str, Gauge] = {
-            "lag": gauge(
-                "skytools_pgq_consumer_lag_seconds", "Age of the last finished tick.", _CONSUMER
-            ),
-            "last_seen": gauge(
-                "skytools_pgq_consumer_last_seen_seconds", "Time since last activity.", _CONSUMER
-            ),
-            "pending": gauge(
-                "skytools_pgq_consumer_pending_events", "Events not yet processed.", _CONSUMER
-            ),
-        }
+        self.queue_gauges = _queue_gauges(metrics)
+        self.consumer_gauges = _consumer_gauges(metrics)
         self._event_ids: dict[QueueKey, int] = {}
         self._last_ticks: dict[QueueKey, int] = {}
         self._queues: dict[str, set[QueueKey]] = {}
@@ -104,6 +70,19 @@ class TickerMetrics:
         self._ticked: set[QueueKey] = set()
         self._shown: dict[tuple[str, ...], Shown] = {}
         self._operations: dict[str, set[str]] = {}
+
+    def _add_maintenance(self, metrics: Metrics) -> None:
+        self.maint_seconds = metrics.histogram(
+            "skytools_ticker_maintenance_duration_seconds",
+            "Time of one maintenance operation.",
+            ("database", "operation"),
+            buckets=_MAINT_SECONDS,
+        )
+        self.maint_success = metrics.gauge(
+            "skytools_ticker_maintenance_last_success_timestamp_seconds",
+            "When maintenance last ran without any error.",
+            ("database",),
+        )
 
     def error(self, database: str, stage: str) -> None:
         """Count a failure."""
@@ -246,3 +225,33 @@ def _remove(metrics: Iterable[Counter | Gauge | Histogram], key: tuple[str, ...]
             metric.remove(*key)
         except KeyError:
             continue  # was never set
+
+
+def _queue_gauges(metrics: Metrics) -> dict[str, Gauge]:
+    """Return what is known of each queue."""
+    gauge = metrics.gauge
+    return {
+        "tick_lag": gauge("skytools_pgq_queue_tick_lag_seconds", "Age of the last tick.", _QUEUE),
+        "events_new": gauge("skytools_pgq_queue_events_new", "Events not yet in a tick.", _QUEUE),
+        "last_tick": gauge("skytools_pgq_queue_last_tick_id", "Last tick.", _QUEUE),
+        "rotation_age": gauge(
+            "skytools_pgq_queue_rotation_age_seconds", "Time since the last rotation.", _QUEUE
+        ),
+        "paused": gauge("skytools_pgq_queue_ticker_paused", "Whether ticking is paused.", _QUEUE),
+    }
+
+
+def _consumer_gauges(metrics: Metrics) -> dict[str, Gauge]:
+    """Return what is known of each consumer."""
+    gauge = metrics.gauge
+    return {
+        "lag": gauge(
+            "skytools_pgq_consumer_lag_seconds", "Age of the last finished tick.", _CONSUMER
+        ),
+        "last_seen": gauge(
+            "skytools_pgq_consumer_last_seen_seconds", "Time since last activity.", _CONSUMER
+        ),
+        "pending": gauge(
+            "skytools_pgq_consumer_pending_events", "Events not yet processed.", _CONSUMER
+        ),
+    }

@@ -6,24 +6,27 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import skytools
-from skytools.core import logs
+from skytools.core import logs, program
 from skytools.core.cli import Output, guard
 from skytools.core.config import load
 from skytools.core.errors import SkytoolsError, UsageError
 from skytools.walmgr.backup import make_backup
+from skytools.walmgr.boot import Promotion, boot, switchover
 from skytools.walmgr.check import WORDS, check
 from skytools.walmgr.config import SERVICE, WalmgrConfig
 from skytools.walmgr.coverage import coverages, last_commit, when
+from skytools.walmgr.daemon import WalmgrDaemon, program_of_process
+from skytools.walmgr.errors import RefusedError
 from skytools.walmgr.expire import expire, plan_expiry
 from skytools.walmgr.facts import gather
 from skytools.walmgr.pair import measure_lag, plan_pair
 from skytools.walmgr.recover import plan_restore, restore
+from skytools.walmgr.rejoin import rejoin
 from skytools.walmgr.site import Site
 from skytools.walmgr.status import status_lines
 from skytools.walmgr.target import Target
@@ -42,8 +45,14 @@ class Verb:
 
 
 def run(argv: list[str]) -> int:
-    """Run a verb; returns the exit code."""
-    return guard(SERVICE, lambda: _main(argv))
+    """Run a verb, or the service when there is none; returns the exit code."""
+    words = [
+        word for before, word in zip(["", *argv], argv, strict=False)
+        if not word.startswith("-") and before != "--set"
+    ]  # fmt: skip
+    if len(words) > 1 or {"-V", "-h", "--help"}.intersection(argv):
+        return guard(SERVICE, lambda: _main(argv))
+    return program.run(WalmgrDaemon, argv)
 
 
 def _main(argv: list[str]) -> int:
@@ -57,8 +66,8 @@ def _main(argv: list[str]) -> int:
     if opts.verbose:
         for line in loaded.warnings:
             logging.getLogger(SERVICE).warning("%s", line)
-    program = str(Path(sys.argv[0]).absolute())
-    site = Site(loaded.config, opts.ini.absolute(), program, Output(as_json=opts.json))
+    out = Output(as_json=opts.json)
+    site = Site(loaded.config, opts.ini.absolute(), program_of_process(), out)
     try:
         return VERBS[opts.verb].run(site, opts)
     except WalError as exc:
@@ -213,6 +222,47 @@ def _pair(site: Site, opts: Options) -> int:
     return 0
 
 
+def _force_argument(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--force", action="store_true", help="stop what is in the way")
+
+
+def _boot(site: Site, opts: Options) -> int:
+    return _promoted(site, boot(site, force=opts.force))
+
+
+def _switchover(site: Site, _opts: Options) -> int:
+    return _promoted(site, switchover(site))
+
+
+def _promoted(site: Site, promotion: Promotion) -> int:
+    if site.out.as_json:
+        site.out.data(asdict(promotion))
+    one = promotion
+    site.out.line(
+        f"{one.leader} is the primary, timeline {one.timeline}, after {one.seconds:.1f} s; "
+        f"recovered to {one.recovered_to}, last commit {one.last_commit or 'unknown'}"
+    )
+    if one.salvaged_bytes:
+        site.out.line(f"{one.salvaged_bytes} bytes of WAL were found beyond the standby's")
+    return 0
+
+
+def _rejoin(site: Site, opts: Options) -> int:
+    rejoin(site, force=opts.force)
+    return 0
+
+
+def _pause(site: Site, opts: Options) -> int:
+    """Pause or resume replay. Source: the verbs pause and continue of Skytools 3."""
+    standby = site.answering_standby()
+    if standby is None or not standby.value("select pg_is_in_recovery()"):
+        raise RefusedError("the standby does not answer, or is none: see `status`")
+    verb = "pause" if opts.verb == "pause" else "resume"
+    standby.execute(f"select pg_wal_replay_{verb}()")
+    site.say(f"replay: {standby.value('select pg_get_wal_replay_pause_state()')}")
+    return 0
+
+
 def _check(site: Site, _opts: Options) -> int:
     findings = check(site.cfg, gather(site))
     level = max((one.level for one in findings), default=0)
@@ -240,6 +290,11 @@ VERBS: dict[str, Verb] = {
     "pair": Verb("set up archive, slot, first backup set and hot standby", _pair, _pair_arguments),
     "status": Verb("tell how primary, standby, archive and sets are", _status),
     "check": Verb("tell what is wrong and what to do; exit codes as Nagios wants", _check),
+    "boot": Verb("make the standby the primary, with the last commit", _boot, _force_argument),
+    "switchover": Verb("change the roles of primary and standby", _switchover),
+    "rejoin": Verb("make the old primary the standby", _rejoin, _force_argument),
+    "pause": Verb("pause replay on the standby", _pause),
+    "continue": Verb("resume replay on the standby", _pause),
     "backup": Verb("make a verified backup set, remove old ones", _backup, _backup_arguments),
     "listbackups": Verb("list the sets and how far recovery reaches", _listbackups),
     "expire": Verb("remove sets and WAL that retention no longer asks for", _expire),

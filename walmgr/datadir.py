@@ -11,8 +11,7 @@ from pathlib import Path
 
 from skytools.core.errors import SkytoolsError
 from skytools.walmgr.errors import ProgramError, RefusedError
-from skytools.walmgr.files import write_text
-from skytools.walmgr.remote import clean_environment
+from skytools.walmgr.remote import Host, clean_environment
 from skytools.walmgr.sets import BackupSet
 from skytools.walmgr.store import sync_folder
 
@@ -30,13 +29,13 @@ FOREIGN = (
 )  # fmt: skip
 
 
-def write_settings(datadir: Path, changes: Mapping[str, str | None]) -> None:
+def write_settings(host: Host, datadir: Path, changes: Mapping[str, str | None]) -> None:
     """Change postgresql.auto.conf; None takes a setting out."""
     path = datadir / AUTO_CONF
-    lines = path.read_text().splitlines() if path.exists() else []
+    lines = (host.read(path) or "").splitlines()
     kept = [line for line in lines if line.partition("=")[0].strip() not in changes]
     kept += [f"{name} = {quoted(value)}" for name, value in changes.items() if value is not None]
-    write_text(path, "\n".join(kept) + "\n")
+    host.write(path, "\n".join(kept) + "\n")
 
 
 def quoted(value: str) -> str:
@@ -45,18 +44,18 @@ def quoted(value: str) -> str:
     return f"'{text}'"
 
 
-def make_standby(datadir: Path, settings: Mapping[str, str]) -> None:
+def make_standby(host: Host, datadir: Path, settings: Mapping[str, str]) -> None:
     """Turn a data folder into a standby's."""
-    write_settings(datadir, {**dict.fromkeys(FOREIGN), **settings})
-    (datadir / RECOVERY).unlink(missing_ok=True)
-    write_text(datadir / STANDBY, "")
+    write_settings(host, datadir, {**dict.fromkeys(FOREIGN), **settings})
+    host.remove(datadir / RECOVERY)
+    host.write(datadir / STANDBY, "")
 
 
-def make_recovery(datadir: Path, settings: Mapping[str, str]) -> None:
+def make_recovery(host: Host, datadir: Path, settings: Mapping[str, str]) -> None:
     """Turn a data folder into one that recovers to a target when it is started."""
-    write_settings(datadir, {**dict.fromkeys(FOREIGN), **settings})
-    (datadir / STANDBY).unlink(missing_ok=True)
-    write_text(datadir / RECOVERY, "")
+    write_settings(host, datadir, {**dict.fromkeys(FOREIGN), **settings})
+    host.remove(datadir / STANDBY)
+    host.write(datadir / RECOVERY, "")
 
 
 def is_empty(path: Path) -> bool:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from skytools.core.errors import UsageError
 from skytools.walmgr import postgres
+from skytools.walmgr.archive import archive_command
 from skytools.walmgr.coverage import Coverage
 from skytools.walmgr.datadir import (
     copy_set,
@@ -144,17 +145,26 @@ def configure(site: Site, plan: Plan) -> None:
         settings.update(site.follower.settings)
     settings.update(plan.settings)
     if plan.standby:
-        make_standby(plan.folder, {**settings, **standby_settings(site)})
+        if site.cfg.master_ini != "none":
+            # It works from the promotion on.
+            settings["archive_command"] = archive_command(site.program, str(site.ini))
+            settings["archive_mode"] = "on"
+        make_standby(site.here, plan.folder, {**settings, **standby_settings(site)})
         return
     settings.update(plan.target.settings(plan.way.history.timeline))
     # A trial copy must not write into the archive of the server it comes from.
     settings["archive_mode"] = "off"
-    make_recovery(plan.folder, settings)
+    make_recovery(site.here, plan.folder, settings)
 
 
 def standby_settings(site: Site) -> dict[str, str]:
     """Return what makes a server stream from the primary, if we know how."""
-    settings = {"recovery_target_timeline": "latest", "hot_standby": "on"}
+    settings = {
+        "recovery_target_timeline": "latest",
+        "hot_standby": "on",
+        # How soon a standby looks into the archive again when its primary is gone.
+        "wal_retrieve_retry_interval": "500ms",
+    }
     if site.leader.conninfo or site.cfg.stream:
         settings["primary_conninfo"] = site.stream_conninfo("standby")
     return settings

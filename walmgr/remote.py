@@ -46,16 +46,25 @@ class Host:
         return self.name or "this machine"
 
     def run(
-        self, words: Sequence[str | Path], *, timeout: float = TIMEOUT, stdin: str = ""
+        self,
+        words: Sequence[str | Path],
+        *,
+        timeout: float = TIMEOUT,
+        stdin: str = "",
+        password: str = "",
     ) -> Done:
-        """Run a program in the C locale and UTC. Raises ProgramError when it cannot start."""
+        """Run a program in the C locale and UTC. Raises ProgramError when it cannot start.
+
+        `password` is for libpq of a local program; another host has its own ~/.pgpass.
+        """
         argv = ["env", "LC_ALL=C", "TZ=UTC", *map(str, words)]
         if not self.local:
             argv = remote_command(self.ssh, self.name, argv)
         try:
             done = subprocess.run(
                 argv, input=stdin, capture_output=True, text=True, errors="replace",
-                timeout=timeout, check=False, env=clean_environment(),
+                timeout=timeout, check=False,
+                env=clean_environment({"PGPASSWORD": password} if password else {}),
             )  # fmt: skip
         except OSError as exc:
             raise ProgramError(f"{argv[0]} cannot be run: {exc.strerror}") from exc
@@ -64,9 +73,11 @@ class Host:
             raise ProgramError(text) from exc
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def check(self, words: Sequence[str | Path], **options: float) -> str:
+    def check(
+        self, words: Sequence[str | Path], *, timeout: float = TIMEOUT, stdin: str = ""
+    ) -> str:
         """Run a program that must succeed and return its output. Raises ProgramError."""
-        done = self.run(words, **options)  # type: ignore[arg-type]
+        done = self.run(words, timeout=timeout, stdin=stdin)
         if done.code != 0:
             where = "" if self.local else f"{self.name}: "
             raise ProgramError(f"{where}{Path(words[0]).name}: {done.last_line}")
@@ -77,6 +88,17 @@ class Host:
         if not self.exists(path):
             return None
         return self.check(["cat", path])
+
+    def write(self, path: Path, text: str) -> None:
+        """Replace a file durably. Raises ProgramError."""
+        aside = path.with_name(f".{path.name}.new")
+        script = 'umask 077 && cat > "$1" && sync "$1" && mv "$1" "$2" && sync "$3"'
+        words: list[str | Path] = ["sh", "-c", script, "write", aside, path, path.parent]
+        self.check(words, stdin=text)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file that may be missing. Raises ProgramError."""
+        self.check(["rm", "-f", "--", path])
 
     def exists(self, path: Path) -> bool:
         """Whether there is such a file or folder. Raises ProgramError when nobody can say."""

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: ISC
+"""Losing the primary, changing roles, coming back: no acknowledged row is ever missing."""
+
+from __future__ import annotations
+
+import json
+import socket as sockets
+import subprocess
+import threading
+
+import pytest
+
+from skytools.core import processes
+from skytools.core.db import Database
+from skytools.core.errors import SkytoolsError
+from skytools.core.pgserver import PrivateServer
+from tests.fixtures.process import Program, Spawn
+from tests.fixtures.wait import wait_until
+from tests.fixtures.walmgr import Hosts, MakeHosts
+
+DURABLE = {"archive_mode": "on", "synchronous_commit": "on", "wal_log_hints": "on"}
+
+
+@pytest.fixture
+def paired(make_hosts: MakeHosts) -> Hosts:
+    """Give a primary and its hot standby, commits durable."""
+    hosts = make_hosts(settings=DURABLE)
+    hosts.write_ini(master_settings=f"unix_socket_directories={hosts.primary.socket_dir}")
+    hosts.good("pair")
+    hosts.sql(hosts.primary).execute("create table t (id bigint primary key)")
+    return hosts
+
+
+class Writer:
+    """Inserts one row a transaction and remembers which were acknowledged."""
+
+    def __init__(self, server: PrivateServer, first: int = 1) -> None:
+        self.database = Database("writer", server.conninfo(), autocommit=True)
+        self.acknowledged: list[int] = []
+        self.next = first
+        self.stopping = False
+        self.thread = threading.Thread(target=self._work)
+        self.thread.start()
+
+    def _work(self) -> None:
+        try:
+            while not self.stopping:
+                self.database.execute("insert into t values (%s)", [self.next])
+                self.acknowledged.append(self.next)
+                self.next += 1
+        except SkytoolsError:
+            return
+
+    def wait(self, rows: int) -> None:
+        wanted = len(self.acknowledged) + rows
+        wait_until(lambda: len(self.acknowledged) >= wanted or not self.thread.is_alive())
+
+    def stop(self) -> list[int]:
+        self.stopping = True
+        self.thread.join(30)
+        self.database.close()
+        return self.acknowledged
+
+
+def rows(hosts: Hosts, server: PrivateServer) -> set[int]:
+    return {row[0] for row in hosts.sql(server).query("select id from t")}
+
+
+def serve(hosts: Hosts, spawn: Spawn, **env: str) -> Program:
+    """Start the service and wait until the receiver streams."""
+    service = spawn(*hosts.words(hosts.program, hosts.ini), cwd=hosts.root, env=env)
+    service.wait_output("receiver started")
+    return service
+
+
+def receiver_streams(database: Database) -> bool:
+    query = (
+        "select true from pg_stat_replication where application_name = 'walmgr_receiver'"
+        " and state = 'streaming'"
+    )
+    return bool(database.value(query))
+
+
+def starve(hosts: Hosts) -> None:
+    """Cut the standby's stream; it gets whole archived segments only."""
+    standby = hosts.sql(hosts.standby)
+    standby.execute("alter system set primary_conninfo = 'host=/nowhere'")
+    standby.execute("select pg_reload_conf()")
+    wait_until(lambda: standby.query("select 1 from pg_stat_wal_receiver") == [])
+
+
+def test_the_receivers_last_bytes_survive_the_loss_of_host_and_disk(
+    paired: Hosts, spawn: Spawn
+) -> None:
+    """RPO 0: commits waited for the receiver, the standby was behind, the primary is gone."""
+    paired.write_ini(synchronous="on")
+    serve(paired, spawn)
+    primary = paired.sql(paired.primary)
+    query = "select sync_state from pg_stat_replication where application_name = 'walmgr_receiver'"
+    wait_until(lambda: primary.value(query) == "sync")
+    starve(paired)
+    writer = Writer(paired.primary)
+    writer.wait(200)
+    paired.primary.kill()
+    acknowledged = writer.stop()
+    paired.primary.datadir.rename(paired.root / "a" / "lost")
+
+    done = paired.good("boot")
+    assert "slave is the primary, timeline 2" in done.out
+    assert "bytes of WAL were found beyond the standby's" in done.out
+    assert set(acknowledged) <= rows(paired, paired.standby)
+    _follows_the_new_primary(paired)
+
+
+def _follows_the_new_primary(hosts: Hosts) -> None:
+    """The receiver goes on from the new primary, and the archive has no hole."""
+    new = hosts.sql(hosts.standby)
+    wait_until(lambda: receiver_streams(new))
+    new.execute("insert into t values (-1)")
+    name = new.value("select pg_walfile_name(pg_switch_wal())")
+    wait_until((hosts.completed / name).exists, what=name)
+    told = {one["text"] for one in json.loads(hosts.walmgr("check", "--json").out)}
+    assert not any("gaps" in text for text in told), told
+    assert (hosts.completed / "00000002.history").exists()
+    copy = hosts.folder("copy")
+    hosts.good(
+        "restore", "--to", copy / "data", "--start", "--setting", f"unix_socket_directories={copy}"
+    )
+    server = PrivateServer(copy / "data")
+    try:
+        restored = hosts.sql(server)
+        wait_until(lambda: not restored.value("select pg_is_in_recovery()"))
+        assert restored.value("select count(*) from t where id = -1") == 1
+    finally:
+        hosts.crash(server)
+
+
+def test_what_only_the_dead_primary_has_is_salvaged_and_it_rejoins(
+    paired: Hosts, spawn: Spawn
+) -> None:
+    starve(paired)
+    writer = Writer(paired.primary)
+    writer.wait(300)
+    refused = paired.walmgr("boot")
+    assert (refused.code, "the primary answers: use `switchover`" in refused.err) == (3, True)
+    paired.primary.kill()
+    acknowledged = set(writer.stop())
+    assert not acknowledged & rows(paired, paired.standby)
+
+    result = json.loads(paired.good("boot", "--json").out)
+    assert result["salvaged_bytes"] > 0
+    assert acknowledged <= rows(paired, paired.standby)
+
+    serve(paired, spawn)
+    more = Writer(paired.standby, 10**6)
+    more.wait(50)
+    done = paired.good("rejoin")
+    assert "master follows slave" in done.out
+    added = set(more.stop())
+    old = paired.sql(paired.primary)
+    wait_until(lambda: acknowledged | added <= rows(paired, paired.primary))
+    assert old.value("select pg_is_in_recovery()")
+    assert "master is a standby already" in paired.good("rejoin").out
+
+
+def test_roles_change_under_load_and_no_row_is_lost(paired: Hosts, spawn: Spawn) -> None:
+    serve(paired, spawn)
+    servers = [paired.primary, paired.standby]
+    acknowledged: set[int] = set()
+    for number in range(4):
+        writer = Writer(servers[number % 2], number * 10**6)
+        writer.wait(30)
+        paired.good("switchover")
+        acknowledged |= set(writer.stop())
+        assert acknowledged <= rows(paired, servers[(number + 1) % 2]), f"switchover {number}"
+    database = paired.sql(paired.primary)
+    assert database.value("select timeline_id from pg_control_checkpoint()") == 5
+    wait_until(lambda: acknowledged <= rows(paired, paired.standby))
+    told = {one["text"] for one in json.loads(paired.walmgr("check", "--json").out)}
+    assert not [text for text in told if "gap" in text or "refused" in text], told
+
+
+def test_a_killed_boot_is_repeated(paired: Hosts) -> None:
+    starve(paired)
+    writer = Writer(paired.primary)
+    writer.wait(100)
+    paired.primary.kill()
+    acknowledged = set(writer.stop())
+    for delay in (0.2, 0.5, 0.8):
+        process = subprocess.Popen(paired.command("boot"), stdout=subprocess.DEVNULL)
+        try:
+            process.wait(delay)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    done = paired.walmgr("boot")
+    assert done.code == 0 or "is no standby: it is a primary" in done.err
+    assert acknowledged <= rows(paired, paired.standby)
+    standby = paired.sql(paired.standby)
+    assert not standby.value("select pg_is_in_recovery()")
+    assert "slave: timeline 2" in paired.good("status").out
+
+
+@pytest.fixture
+def socket(paired: Hosts) -> str:
+    return str(paired.folder("m") / "s")
+
+
+def test_the_service_dies_with_its_receiver_and_goes_on_without_a_gap(
+    paired: Hosts, spawn: Spawn, socket: str
+) -> None:
+    service = serve(paired, spawn)
+    primary = paired.sql(paired.primary)
+    wait_until(lambda: receiver_streams(primary))
+    (receiver,) = (
+        pid for pid in processes.descendants([service.pid])
+        if (one := processes.find(pid)) and one.name == "pg_receivewal"
+    )  # fmt: skip
+    service.kill()
+    processes.wait_gone([receiver])
+    for number in range(3):
+        primary.execute("insert into t values (%s)", [-number])
+        name = primary.value("select pg_walfile_name(pg_switch_wal())")
+    primary.execute("alter system set archive_command = 'false'")
+    primary.execute("select pg_reload_conf()")
+    odd = paired.partials / f"{name}.partial"
+    odd.write_bytes(b"torn")
+    paired.give(odd)
+
+    again = serve(paired, spawn, SKYTOOLS_METRICS_SOCKET=socket)
+    assert "had an odd size" in again.output
+    wait_until(lambda: receiver_streams(primary))
+    wait_until((paired.completed / name).exists, what=name)
+    wait_until(lambda: "skytools_walmgr_receiver_up 1.0" in scrape(socket))
+    text = scrape(socket)
+    for line in ("skytools_walmgr_backups 1.0", "skytools_walmgr_standby_in_recovery 1.0"):
+        assert line in text
+    assert "skytools_walmgr_archived_files_total" in text
+    again.stop()
+    assert again.popen.returncode == 0
+
+
+def scrape(path: str) -> str:
+    with sockets.socket(sockets.AF_UNIX) as connection:
+        connection.connect(path)
+        connection.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        with connection.makefile() as answer:
+            return answer.read()

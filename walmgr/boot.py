@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: ISC
+"""The verbs `boot` and `switchover`: the standby becomes the primary, with the last commit."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+
+from skytools.core.db import Database
+from skytools.core.errors import SkytoolsError, TransientError
+from skytools.walmgr import postgres
+from skytools.walmgr.errors import ProgramError, RefusedError
+from skytools.walmgr.files import locked
+from skytools.walmgr.node import Node
+from skytools.walmgr.receiver import clear_partials, collect, receiver_off, segments_in
+from skytools.walmgr.rejoin import rejoin
+from skytools.walmgr.salvage import Position, Salvage, stop_serving
+from skytools.walmgr.server import wait_until
+from skytools.walmgr.site import Site
+from skytools.walmgr.wal import format_lsn, parse_lsn
+
+REPLAY_TIMEOUT = 3600.0
+DRAIN_TIMEOUT = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """What a promotion has achieved."""
+
+    leader: str
+    timeline: int
+    standby_had: str
+    recovered_to: str
+    salvaged_bytes: int
+    last_commit: str | None
+    seconds: float
+
+
+def boot(site: Site, *, force: bool) -> Promotion:
+    """Promote the standby after its primary died. Raises RefusedError while that still lives."""
+    with locked(site.cfg.walmgr_data / ".boot.lock", "another promotion"):
+        standby = _standby(site)
+        _require_dead(site, site.leader, force=force)
+        return _take_over(site, standby)
+
+
+def switchover(site: Site) -> Promotion:
+    """Change the roles of two working servers; nothing is lost, the old primary follows.
+
+    Raises RefusedError before anything is touched when one of them is not fit.
+    """
+    with locked(site.cfg.walmgr_data / ".boot.lock", "another promotion"):
+        standby = _standby(site)
+        leader = site.leader
+        if site.primary_answers() is None:
+            raise RefusedError("the primary does not answer: `boot` promotes the standby")
+        if not standby.value("select true from pg_stat_wal_receiver where status = 'streaming'"):
+            raise RefusedError("the standby does not stream from the primary: see `check`")
+        major = leader.major()
+        if major is None:
+            raise RefusedError(f"{leader.name}_data cannot be reached: it could not be stopped")
+        site.primary().execute("checkpoint")
+        site.close()
+        stop_node(leader, major)
+        site.say(f"{leader.name} is stopped")
+        promotion = _take_over(site, _standby(site), clean=True)
+    rejoin(site, force=False)
+    return promotion
+
+
+def stop_node(node: Node, major: int, mode: str = "fast") -> None:
+    """Stop a server on its host. Raises ProgramError."""
+    program = node.programs(major).path("pg_ctl")
+    node.host.check([program, "-D", node.folder, "-m", mode, "--wait", "--silent", "stop"])
+
+
+def _standby(site: Site) -> Database:
+    """Return the standby's connection. Raises RefusedError when it cannot be promoted."""
+    standby = site.answering_standby()
+    if standby is None:
+        raise RefusedError(f"the standby {site.follower.data} does not answer: start it first")
+    if not standby.value("select pg_is_in_recovery()"):
+        raise RefusedError(f"the server on {site.follower.data} is no standby: it is a primary")
+    return standby
+
+
+def _require_dead(site: Site, leader: Node, *, force: bool) -> None:
+    """Make sure that nobody writes to the old primary any more. Raises RefusedError."""
+    if site.primary_answers() is not None and not force:
+        raise RefusedError("the primary answers: use `switchover`; `--force` stops it")
+    try:
+        alive = leader.running()
+    except ProgramError as exc:
+        site.say(f"{leader.name}: its host cannot be asked ({exc}); make sure that it stays off")
+        return
+    if not alive:
+        return
+    if not force:
+        text = f"{leader.name}: a server still runs on {leader.data}"
+        raise RefusedError(f"{text}, it only does not answer: `--force` stops it")
+    site.close()
+    stop_node(leader, leader.major() or 0, "immediate")
+
+
+def _position(site: Site, standby: Database) -> Position:
+    server = postgres.ask_server(standby)
+    row = standby.query_one(
+        "select greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::text,"
+        " coalesce((select received_tli from pg_stat_wal_receiver), 0)"
+    )
+    assert row is not None
+    control = site.follower.control()
+    timeline = max(row[1], server.timeline, control.timeline if control else 0)
+    return Position(timeline, parse_lsn(row[0]), server.segment_size)
+
+
+def _take_over(site: Site, standby: Database, *, clean: bool = False) -> Promotion:
+    began = time.monotonic()
+    old = site.leader
+    if clean:
+        _drain(site, standby, old)
+    with receiver_off(site):
+        collect(site)
+        at = _position(site, standby)
+        salvage = Salvage(site, site.programs(postgres.ask_server(standby).major), at)
+        try:
+            salvage.gather(old)
+            end = salvage.valid_end()
+            if end > at.received:
+                site.say(f"standby has {format_lsn(at.received)}, others {format_lsn(end)}")
+                salvage.serve(end)
+            _replay(standby, end)
+            last = standby.value("select pg_last_xact_replay_timestamp()::text")
+            _promote(standby)
+        finally:
+            salvage.close()
+            stop_serving(site)
+        timeline = _settle(site, standby, at)
+    return Promotion(
+        site.leader.name, timeline, format_lsn(at.received), format_lsn(end),
+        end - at.received, last, time.monotonic() - began,
+    )  # fmt: skip
+
+
+def _drain(site: Site, standby: Database, old: Node) -> None:
+    """Wait until the standby has the stopped primary's last record. Raises SkytoolsError."""
+    control = old.control()
+    if control is None or not control.clean:
+        raise SkytoolsError(f"{old.name} was not shut down in order: start it again")
+    query = "select pg_last_wal_replay_lsn() > %s::pg_lsn"
+    position = format_lsn(control.checkpoint)
+    # What did not come by the stream is salvaged from its disk.
+    with suppress(TransientError):
+        wait_until(lambda: bool(standby.value(query, [position])), "the last record", 10.0)
+
+
+def _replay(standby: Database, end: int) -> None:
+    """Let the standby replay up to `end`, paused or delayed as it may be."""
+    standby.execute("alter system reset recovery_min_apply_delay")
+    standby.execute("select pg_reload_conf()")
+    if standby.value("select pg_get_wal_replay_pause_state()") != "not paused":
+        standby.execute("select pg_wal_replay_resume()")
+    query = "select pg_last_wal_replay_lsn() >= %s::pg_lsn"
+    target = format_lsn(end)
+    what = f"replay up to {target}; nothing is promoted, repeat when the standby works"
+    wait_until(lambda: bool(standby.value(query, [target])), what, REPLAY_TIMEOUT)
+
+
+def _promote(standby: Database) -> None:
+    if not standby.value("select pg_promote(true, 300)"):
+        raise SkytoolsError("the server did not become a primary within 300 s; see its log")
+
+
+def _settle(site: Site, database: Database, at: Position) -> int:
+    """Close the hole in the archive, let the receiver follow the new primary."""
+    server = postgres.ask_server(database)
+    folder = site.follower.folder / "pg_wal"
+    database.execute("checkpoint")
+    timeline = int(database.value("select timeline_id from pg_control_checkpoint()"))
+    history = f"{timeline:08X}.history"
+    site.archive.admit(str(folder / history), history)
+    switched = dict(site.archive.history(timeline).switches).get(at.timeline, at.received)
+    for segment in segments_in(folder, server.segment_size):
+        left = segment.timeline == at.timeline and segment.end <= switched
+        if left and site.archive.find(segment.name) is None:
+            site.archive.admit(str(folder / segment.name), segment.name)
+    site.lead(site.follower)
+    ensure_slot(site)
+    clear_partials(site, timeline)
+    return timeline
+
+
+def ensure_slot(site: Site) -> None:
+    """Make the receiver's slot on the leader unless it is there."""
+    slot, database = site.cfg.slot, site.primary()
+    if database.value("select true from pg_replication_slots where slot_name = %s", [slot]):
+        return
+    database.execute("select pg_create_physical_replication_slot(%s, true)", [slot])

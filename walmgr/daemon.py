@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: ISC
+"""The service: keeps the receiver running, fills the archive, makes backups, tells how it is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from skytools.core.cli import Output
+from skytools.core.errors import SkytoolsError, UsageError
+from skytools.core.service import Context, Daemon, Pause
+from skytools.walmgr import postgres
+from skytools.walmgr.config import SERVICE, WalmgrConfig
+from skytools.walmgr.facts import gather, is_running, newest_complete, ready_files
+from skytools.walmgr.metrics import WalmgrMetrics
+from skytools.walmgr.postgres import Programs
+from skytools.walmgr.receiver import Receiver, collect
+from skytools.walmgr.remote import clean_environment
+from skytools.walmgr.site import Site
+from skytools.walmgr.sync import SyncPolicy
+from skytools.walmgr.wal import WalError
+
+ROUND = 0.5
+FACTS_PERIOD = 10.0
+BACKUP_RETRY = 3600.0
+
+
+class WalmgrDaemon(Daemon[WalmgrConfig]):
+    """One round: receiver, archive, commits that wait, backup, metrics."""
+
+    Config = WalmgrConfig
+    service_name = SERVICE
+    description = "Receives WAL into the archive, makes backups, watches primary and standby."
+
+    def __init__(self, ctx: Context, cfg: WalmgrConfig) -> None:
+        super().__init__(ctx, cfg)
+        self._use(cfg)
+        self.metrics = WalmgrMetrics(ctx.metrics, self._stats)
+        self._failures = ctx.metrics.counter(
+            "skytools_walmgr_backup_failures_total", "Backups of the service that failed."
+        )
+        self._programs: Programs | None = None
+        self._facts_at = 0.0
+        self._backup: subprocess.Popen[bytes] | None = None
+        self._backup_after = 0.0
+        self._periodic_at = time.monotonic()
+
+    def _use(self, cfg: WalmgrConfig) -> None:
+        self.site = Site(cfg, ini_of_process(), program_of_process(), Output())
+        self.receiver = Receiver(self.site)
+        self.sync = SyncPolicy(cfg)
+
+    def _stats(self) -> dict[str, float]:
+        """Read the archive's counters; the archive may be another one after a reload."""
+        return self.site.archive.stats()
+
+    def reload(self, cfg: WalmgrConfig) -> None:
+        """Take over a new configuration; the receiver starts again with it."""
+        self.close()
+        self.cfg = cfg
+        self._use(cfg)
+        self._programs = None
+
+    def close(self) -> None:
+        """Stop the receiver; a backup that runs goes on."""
+        self.receiver.stop()
+        self.site.close()
+
+    def step(self) -> Pause:
+        """Do one round. Raises SkytoolsError."""
+        try:
+            self.site.require_folders()
+            collect(self.site)
+            self._receive()
+        except WalError as exc:
+            raise SkytoolsError(str(exc)) from exc
+        except OSError as exc:
+            raise SkytoolsError(f"{exc.filename or 'archive'}: {exc.strerror or exc}") from exc
+        self._look()
+        self._run_periodic()
+        return Pause(ROUND)
+
+    def _receive(self) -> None:
+        if not self.receiver.wanted:
+            self.receiver.stop()
+            self.site.close()
+            return
+        if self._programs is None:
+            server = postgres.ask_server(self.site.primary())
+            self.site.archive.claim(server.system_id)
+            self._programs = self.site.programs(server.major)
+        self.receiver.supervise(self._programs)
+
+    def _look(self) -> None:
+        """Now and then: ask the servers, set the metrics, start a backup that is due."""
+        now = time.monotonic()
+        due = now - self._facts_at >= min(FACTS_PERIOD, self.cfg.degrade_after / 4)
+        if not due or not self.receiver.wanted:
+            return
+        self._facts_at = now
+        facts = gather(self.site)
+        self.metrics.update(facts, ready_files(self.site.leader.data))
+        if facts.primary is not None and not facts.primary["in_recovery"]:
+            self.sync.apply(self.site.primary())
+            newest = newest_complete(facts.sets)
+            age = facts.moment - newest.finished if newest else float("inf")
+            self._run_backup(age, running=is_running(facts.sets))
+
+    def _run_backup(self, age: float, *, running: bool) -> None:
+        """Start `walmgr INI backup` when it is due, and see how the last one ended."""
+        process = self._backup
+        if process is not None:
+            if process.poll() is None:
+                return
+            self._backup = None
+            if process.returncode != 0:
+                self._failures.inc()
+                self._backup_after = time.monotonic() + BACKUP_RETRY
+                self.ctx.log.error("backup failed with exit code %d", process.returncode)
+        interval = self.cfg.backup_interval * 3600
+        if interval and age >= interval and not running and time.monotonic() >= self._backup_after:
+            self.ctx.log.info("starting a backup")
+            words = [sys.executable, "-m", "skytools.walmgr", str(self.site.ini), "backup"]
+            self._backup = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                env=clean_environment({"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}),
+            )  # fmt: skip
+
+    def _run_periodic(self) -> None:
+        cfg = self.cfg
+        if not cfg.periodic_command or not cfg.command_interval:
+            return
+        if time.monotonic() - self._periodic_at < cfg.command_interval:
+            return
+        self._periodic_at = time.monotonic()
+        done = subprocess.run(
+            ["sh", "-c", cfg.periodic_command], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
+            env=clean_environment(),
+        )  # fmt: skip
+        if done.returncode != 0:
+            self.ctx.log.error("periodic_command failed with exit code %d", done.returncode)
+
+
+def ini_of_process() -> Path:
+    """Return the ini that this process was started with."""
+    for word in sys.argv[1:]:
+        if not word.startswith("-") and Path(word).is_file():
+            return Path(word).absolute()
+    raise UsageError("which ini? Give its path")
+
+
+def program_of_process() -> str:
+    """Return the program that servers call; scriptmgr may have started us as a module."""
+    own = Path(sys.argv[0]).absolute()
+    beside = Path(sys.executable).with_name(SERVICE)
+    return str(own if own.name == SERVICE else beside)

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: ISC
+"""What Prometheus sees of walmgr. Counters of the archive come from its state file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from skytools.core.metrics import Gauge, Metric, Metrics
+from skytools.walmgr.facts import Facts, is_running, newest_complete
+from skytools.walmgr.sets import FAILED
+from skytools.walmgr.store import DURATION_BUCKETS
+
+PREFIX = "skytools_walmgr_"
+
+
+class ArchiveCollector:
+    """Counters that archive_command and the receiver keep in the archive's state file."""
+
+    def __init__(self, stats: Callable[[], dict[str, float]]) -> None:
+        self._stats = stats
+
+    def collect(self) -> list[Metric]:
+        """Return the families; called by the thread that serves."""
+        stats = self._stats()
+        return [
+            _counter("archived_files", "Files that came into the archive.", stats.get("files", 0)),
+            _counter("archived_bytes", "Their bytes, uncompressed.", stats.get("bytes", 0)),
+            _counter("archive_failures", "Attempts that failed.", stats.get("failures", 0)),
+            _durations(stats),
+        ]
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    family = Metric(PREFIX + name, text, "counter")
+    family.add_sample(f"{PREFIX}{name}_total", {}, value)
+    return family
+
+
+def _durations(stats: dict[str, float]) -> Metric:
+    name = f"{PREFIX}archive_duration_seconds"
+    family = Metric(name, "How long a file took to come in.", "histogram")
+    for bound in DURATION_BUCKETS:
+        family.add_sample(f"{name}_bucket", {"le": str(bound)}, stats.get(f"le_{bound:g}", 0))
+    count = stats.get("files", 0)
+    family.add_sample(f"{name}_bucket", {"le": "+Inf"}, count)
+    family.add_sample(f"{name}_count", {}, count)
+    family.add_sample(f"{name}_sum", {}, stats.get("seconds", 0))
+    return family
+
+
+class WalmgrMetrics:
+    """Gauges set by the work loop; one that is not known is absent."""
+
+    def __init__(self, metrics: Metrics, stats: Callable[[], dict[str, float]]) -> None:
+        self._metrics = metrics
+        self._gauges: dict[str, Gauge] = {}
+        self._values: dict[str, float | None] = {}
+        metrics.registry.register(ArchiveCollector(stats))
+
+    def update(self, facts: Facts, ready: int | None) -> None:
+        """Take over what was found out."""
+        standby = facts.standby or {}
+        newest = newest_complete(facts.sets)
+        complete = [one for one in facts.sets if one.complete]
+        stats = facts.archive.get("stats", {})
+        values: dict[str, tuple[str, float | None]] = {
+            "last_archived_timestamp_seconds": ("Last file came in.", stats.get("last")),
+            "archive_ready_files": ("Files that the primary has still to archive.", ready),
+            "archive_gaps": ("Missing segments.", len(facts.archive.get("gaps", ()))),
+            "receiver_up": ("Whether pg_receivewal runs.", float(facts.receiver_runs)),
+            "backups": ("Complete backup sets.", len(complete)),
+            "backup_oldest_timestamp_seconds": (
+                "End of the oldest complete set.", complete[0].finished if complete else None),
+            "backup_last_success_timestamp_seconds": (
+                "End of the newest complete set.", newest.finished if newest else None),
+            "backup_last_duration_seconds": (
+                "How long it took.", newest.seconds if newest else None),
+            "backup_last_size_bytes": ("Its size.", newest.size if newest else None),
+            "backup_running": ("Whether one is being made.", float(is_running(facts.sets))),
+            "backups_failed": (
+                "Failed sets that are kept.", sum(one.state == FAILED for one in facts.sets)),
+            "standby_in_recovery": ("Whether it is a standby.", standby.get("in_recovery")),
+            "standby_replay_lag_seconds": (
+                "How far replay is behind.", standby.get("replay_seconds")),
+            "standby_replay_lag_bytes": (
+                "Received and not yet replayed.", standby.get("replay_bytes")),
+        }  # fmt: skip
+        for name, (text, value) in values.items():
+            self._set(PREFIX + name, text, value)
+
+    def _set(self, name: str, text: str, value: float | None) -> None:
+        if value is None:
+            if (gauge := self._gauges.pop(name, None)) is not None:
+                self._metrics.registry.unregister(gauge)
+            return
+        if name not in self._gauges:
+            self._gauges[name] = self._metrics.gauge(name, text)
+        self._gauges[name].set(float(value))

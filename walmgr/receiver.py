@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: ISC
+"""pg_receivewal, supervised; and the way of what it completes into the archive."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from skytools.core.backoff import Backoff
+from skytools.core.db import split_password
+from skytools.core.errors import TransientError
+from skytools.walmgr.facts import RECEIVER_LOCK
+from skytools.walmgr.files import is_locked, write_text
+from skytools.walmgr.postgres import Programs
+from skytools.walmgr.remote import clean_environment
+from skytools.walmgr.server import wait_until
+from skytools.walmgr.site import Site
+from skytools.walmgr.wal import HISTORY, PARTIAL, SEGMENT, Segment, WalError, kind_of
+
+log = logging.getLogger(__name__)
+
+OFF = ".receiver.off"  # while it exists the daemon keeps the receiver stopped
+STOP_TIMEOUT = 20.0
+FIRST_WITH_SLOT_POSITION = 15
+
+
+class Receiver:
+    """One pg_receivewal. It holds the lock, so the lock is free as soon as it is gone."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self._process: subprocess.Popen[str] | None = None
+        self._backoff = Backoff()
+        self._next_start = 0.0
+        self._started = 0.0
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it should run."""
+        return not (self.site.cfg.walmgr_data / OFF).exists()
+
+    def supervise(self, programs: Programs) -> None:
+        """Start it when it does not run and may; log why it ended. Raises TransientError."""
+        if self._process is not None and self._process.poll() is None:
+            if time.monotonic() - self._started > STOP_TIMEOUT:
+                self._backoff.reset()
+            return
+        if self._process is not None:
+            self._ended(self._process)
+        if time.monotonic() >= self._next_start:
+            self._start(programs)
+
+    def _ended(self, process: subprocess.Popen[str]) -> None:
+        self._process = None
+        assert process.stderr is not None
+        lines = [line for line in process.stderr.read().splitlines() if line.strip()]
+        process.stderr.close()
+        delay = self._backoff.next()
+        self._next_start = time.monotonic() + delay
+        last = lines[-1] if lines else f"exit code {process.returncode}"
+        log.warning("receiver ended: %s; next start in %.1f s", last, delay)
+
+    def _start(self, programs: Programs) -> None:
+        cfg = self.site.cfg
+        prepare(self.site, programs)
+        visible, password = split_password(self.site.stream_conninfo("receiver"))
+        fd = os.open(cfg.walmgr_data / RECEIVER_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            raise TransientError("another receiver runs for this archive") from None
+        words = [
+            # It must not outlive us: the next daemon could not start its own.
+            *("setpriv", "--pdeathsig", "TERM", programs.path("pg_receivewal")),
+            *("-d", visible, "-D", cfg.partials, "-S", cfg.slot, "--synchronous"),
+            *("--no-loop", "--no-password", "--status-interval", "1"),
+        ]
+        env = clean_environment({"LC_ALL": "C", **({"PGPASSWORD": password} if password else {})})
+        try:
+            self._process = subprocess.Popen(
+                list(map(str, words)), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE, text=True, errors="replace", env=env, pass_fds=(fd,),
+            )  # fmt: skip
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{self._process.pid}\n".encode(), 0)
+        finally:
+            os.close(fd)
+        self._started = time.monotonic()
+        log.info("receiver started")
+
+    def stop(self) -> None:
+        """End it; what it has is on disk."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_TIMEOUT)
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        assert process.stderr is not None
+        process.stderr.close()
+        log.info("receiver stopped")
+
+
+def prepare(site: Site, programs: Programs) -> None:
+    """Make the folder fit for pg_receivewal. Raises OSError, WalError.
+
+    A file of an odd size, as a crash leaves it, would stop it for good. Before PostgreSQL 15 it
+    begins where the server is now unless it finds a whole segment to continue from.
+    """
+    folder = site.cfg.partials
+    size = max((one.segment_size for one in site.sets() if one.complete), default=0)
+    for path in folder.glob("*.partial"):
+        if size and path.stat().st_size not in (0, size):
+            path.rename(path.with_name(f"{path.name}.odd"))
+            log.warning("%s had an odd size, is set aside and received again", path.name)
+    if programs.major >= FIRST_WITH_SLOT_POSITION or any(folder.glob("[0-9A-F]" * 24 + "*")):
+        return
+    segments = [name for name in site.archive.names() if kind_of(name) == SEGMENT]
+    newest = max(segments, key=lambda name: (name[:8], name[8:]), default=None)
+    if newest is not None and (found := site.archive.find(newest)) is not None:
+        site.archive.extract(found, str(folder / newest))
+
+
+def collect(site: Site) -> int:
+    """Admit whole segments and histories; the newest whole segment stays as a place to go on from.
+
+    Returns how many files were new. Raises WalError, OSError; what could not be admitted stays.
+    """
+    names = []
+    for path in site.cfg.partials.iterdir():
+        with suppress(WalError):
+            if kind_of(path.name) in (SEGMENT, HISTORY):
+                names.append(path.name)
+    new = 0
+    names.sort()
+    whole = [name for name in names if kind_of(name) == SEGMENT]
+    for name in names:
+        path = site.cfg.partials / name
+        if name == (whole[-1] if whole else "") or kind_of(name) == HISTORY:
+            if site.archive.find(name) is None:
+                new += site.archive.admit(str(path), name)
+            continue
+        new += site.archive.admit(str(path), name)
+        path.unlink(missing_ok=True)
+    return new
+
+
+@contextmanager
+def receiver_off(site: Site) -> Iterator[None]:
+    """Keep the receiver stopped during the block. Raises TransientError when it goes on."""
+    marker = site.cfg.walmgr_data / OFF
+    write_text(marker, f"{os.getpid()}\n")
+    try:
+        lock = site.cfg.walmgr_data / RECEIVER_LOCK
+        wait_until(lambda: not is_locked(lock), "the receiver stops", STOP_TIMEOUT * 2)
+        yield
+    finally:
+        marker.unlink(missing_ok=True)
+
+
+def clear_partials(site: Site, timeline: int) -> None:
+    """Set the receiver's unfinished files of older timelines aside, after a promotion."""
+    for path in site.cfg.partials.iterdir():
+        with suppress(WalError):
+            kind = kind_of(path.name)
+            if kind in (SEGMENT, PARTIAL) and int(path.name[:8], 16) < timeline:
+                path.unlink()
+
+
+def segments_in(folder: Path, size: int) -> list[Segment]:
+    """Return the segments of a folder by their names, oldest first."""
+    found = []
+    for path in folder.iterdir():
+        with suppress(WalError):
+            if kind_of(path.name) == SEGMENT and path.stat().st_size == size:
+                found.append(Segment.parse(path.name, size))
+    return sorted(found, key=lambda one: (one.number, one.timeline))
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file durably."""
+    shutil.copyfile(source, target)
+    with target.open("rb") as file:
+        os.fsync(file.fileno())

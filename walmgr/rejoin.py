@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: ISC
+"""The verb `rejoin`: the old primary becomes the standby of the new one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from skytools.core.db import merge_conninfo, split_password
+from skytools.walmgr import postgres, recover
+from skytools.walmgr.datadir import RECOVERY, STANDBY, make_standby, write_settings
+from skytools.walmgr.errors import ProgramError, RefusedError
+from skytools.walmgr.node import Node
+from skytools.walmgr.postgres import Control, Programs, Server
+from skytools.walmgr.restore import restore_command
+from skytools.walmgr.server import run_pg_ctl, start_server, wait_for_standby, wait_until
+from skytools.walmgr.site import Site
+from skytools.walmgr.target import Target
+
+STREAM_TIMEOUT = 300.0
+
+
+def rejoin(site: Site, *, force: bool) -> None:
+    """Rewind the old primary and start it as a standby; make it anew where that cannot be done.
+
+    Raises RefusedError while it still runs as a primary.
+    """
+    leader = postgres.ask_server(site.primary())
+    if leader.in_recovery:
+        raise RefusedError(f"{site.leader.name} is no primary: `boot` promotes it")
+    node = site.follower
+    control = node.control()
+    if control is None or control.system_id != leader.system_id:
+        raise RefusedError(f"{node.data} is no former primary of this cluster: `restore` makes it")
+    if node.running():
+        if _follows(site):
+            site.say(f"{node.name} is a standby already")
+            return
+        _stop(site, node, force=force)
+        control = node.control() or control
+    programs = node.programs(leader.major)
+    try:
+        _rewind(site, node, programs, leader, control)
+    except ProgramError as exc:
+        if not node.host.local:
+            raise
+        site.say(f"{node.name} cannot be rewound ({exc}): it is made anew from a backup set")
+        recover.restore(site, recover.plan_restore(site, Target()))
+    else:
+        _configure(site, node)
+        _start(site, node, programs)
+    _await_stream(site)
+
+
+def _follows(site: Site) -> bool:
+    standby = site.answering_standby()
+    return standby is not None and bool(standby.value("select pg_is_in_recovery()"))
+
+
+def _stop(site: Site, node: Node, *, force: bool) -> None:
+    if not force:
+        raise RefusedError(
+            f"{node.name} runs as a primary: what was written there is lost by this; "
+            "--force stops it"
+        )
+    site.close()
+    program = node.programs(node.major() or 0).path("pg_ctl")
+    node.host.check([program, "-D", node.folder, "-m", "fast", "--wait", "--silent", "stop"])
+
+
+def _rewind(site: Site, node: Node, programs: Programs, leader: Server, control: Control) -> None:
+    """Run pg_rewind unless the folder is on the leader's way. Raises ProgramError.
+
+    It copies the leader's configuration too, so ours is put back.
+    """
+    if control.clean and _on_the_way(site, leader, control):
+        return
+    kept = _configuration(node)
+    # Crash recovery, which pg_rewind starts where it is due, refuses to run as a standby.
+    for name in (STANDBY, RECOVERY):
+        node.host.remove(node.folder / name)
+    write_settings(node.host, node.folder, {"restore_command": _restore(site, node)})
+    source, password = split_password(merge_conninfo(site.leader.conninfo, dbname="postgres"))
+    words: list[str | Path] = [programs.path("pg_rewind"), "-D", node.folder]
+    words += ["--source-server", source, "--restore-target-wal"]
+    site.say(f"{node.name}: rewinding")
+    done = node.host.run(words, password=password)
+    for name, text in kept.items():
+        node.host.write(node.folder / name, text)
+    if done.code != 0:
+        told = [line for line in done.err.splitlines() if "error" in line or "fatal" in line]
+        raise ProgramError(f"pg_rewind: {(told or [done.last_line])[0]}")
+
+
+def _on_the_way(site: Site, leader: Server, control: Control) -> bool:
+    """Whether a folder that was shut down in order has nothing the leader has not."""
+    if control.timeline == leader.timeline:
+        return False
+    return site.archive.history(leader.timeline).contains(control.timeline, control.checkpoint + 1)
+
+
+def _configuration(node: Node) -> dict[str, str]:
+    """Return the configuration files of a data folder."""
+    names = node.host.check(["ls", node.folder]).split("\n")
+    found = {name: node.host.read(node.folder / name) for name in names if name.endswith(".conf")}
+    return {name: text for name, text in found.items() if text is not None}
+
+
+def _configure(site: Site, node: Node) -> None:
+    settings = {
+        "restore_command": _restore(site, node),
+        **recover.standby_settings(site), **node.settings,
+    }  # fmt: skip
+    make_standby(node.host, node.folder, settings)
+
+
+def _restore(site: Site, node: Node) -> str:
+    ini = str(site.ini) if node.host.local else site.cfg.master_ini or str(site.ini)
+    return restore_command(site.program, ini, standby=True)
+
+
+def _start(site: Site, node: Node, programs: Programs) -> None:
+    if node.host.local:
+        start_server(site, programs, node.folder)
+    else:
+        run_pg_ctl(programs, node.folder, "start")
+
+
+def _await_stream(site: Site) -> None:
+    standby = wait_for_standby(site)
+    query = "select true from pg_stat_wal_receiver where status = 'streaming'"
+    wait_until(lambda: bool(standby.value(query)), "the standby streams", STREAM_TIMEOUT)
+    site.say(f"{site.follower.name} follows {site.leader.name}")

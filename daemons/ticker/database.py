@@ -87,6 +87,7 @@ class DatabaseTicker:
         self._changed = changed
         self._caps: api.Capabilities | None = None
         self._next_maint = self._next_retry = self._next_stats = 0.0
+        self._other_errors: dict[str, str] = {}
         self._makers = {
             "tick": self._make_ticker,
             "maint": self._make_maintenance,
@@ -135,6 +136,8 @@ class DatabaseTicker:
     def revive(self) -> list[str]:
         """Start threads again that died of a bug; returns their names."""
         dead = [kind for kind, worker in self._workers.items() if not worker.is_alive()]
+        if "tick" in dead:
+            self._tell("failed", "unexpected error, see the log", time.monotonic())
         for kind in dead:
             self._start(kind)
         return dead
@@ -180,13 +183,15 @@ class DatabaseTicker:
         if caps.rounds and not api.ticker_lock(worker.database):
             self._wait_for_lock(worker)
             return
-        self._begin(worker, caps)
-        if caps.rounds:
-            Ticking(worker, self.cfg, self.metrics, self.counts.add_ticks).run()
-        else:
-            OldTicking(worker, caps, lambda: self.cfg, self.metrics, self.counts.add_ticks).run()
+        ticking = self._ticking(worker, caps)
+        ticking.run(lambda: self._begun(worker, caps))
 
-    def _begin(self, worker: Worker, caps: api.Capabilities) -> None:
+    def _ticking(self, worker: Worker, caps: api.Capabilities) -> Ticking | OldTicking:
+        if caps.rounds:
+            return Ticking(worker, lambda: self.cfg, self.metrics, self.counts.add_ticks)
+        return OldTicking(worker, caps, lambda: self.cfg, self.metrics, self.counts.add_ticks)
+
+    def _begun(self, worker: Worker, caps: api.Capabilities) -> None:
         version = api.version(worker.database) if caps.version else None
         if self.report.state != "ticking" or caps != self._caps:
             log.info("%s: pgq version ok: %s", self.name, version or "installed by script")
@@ -248,7 +253,7 @@ class DatabaseTicker:
             worker.database, caps, self.metrics, lambda: worker.stopping
         )
         worker.database.close()
-        worker.reconnect.reset()
+        self._other_works(worker, "maint")
         self._next_maint = time.monotonic() + self.cfg.maint_period
 
     # upkeep: retry events and figures
@@ -273,7 +278,7 @@ class DatabaseTicker:
         if now >= self._next_stats:
             self._read_figures(worker.database, caps)
             self._next_stats = aligned(now, self.cfg.stats_period)
-        worker.reconnect.reset()
+        self._other_works(worker, "stats")
         worker.database.check_lifetime()
         worker.pause(min(self._next_retry, self._next_stats) - time.monotonic())
 
@@ -296,11 +301,19 @@ class DatabaseTicker:
         self.metrics.set_consumers(self.name, api.consumer_stats(database))
         self.metrics.polled.labels(database=self.name).set(time.time())
 
+    def _other_works(self, worker: Worker, stage: str) -> None:
+        worker.reconnect.reset()
+        if self._other_errors.pop(stage, None):
+            log.info("%s: %s works again", self.name, stage)
+
     def _other_failed(self, stage: str, exc: SkytoolsError, delay: float, lost: bool) -> None:
-        """Count; a lost connection is the ticking thread's to tell."""
+        """Count, and log what is new; that the server is away is the ticking thread's to tell."""
         self.metrics.error(self.name, "connect" if lost else stage)
         if stage == "stats":
             self._next_stats = 0.0
             self.metrics.forget_figures(self.name)
-        level = logging.DEBUG if lost else logging.ERROR
+        text = str(exc)
+        known = text == self._other_errors.get(stage) or (lost and self.report.state == "failed")
+        self._other_errors[stage] = text
+        level = logging.DEBUG if known else logging.ERROR
         log.log(level, "%s; %s, next try in %.1f s", exc, stage, delay)

@@ -27,40 +27,9 @@ class TickerMetrics:
     """Every series of the process. Safe to use from all threads."""
 
     def __init__(self, metrics: Metrics) -> None:
-        counter, gauge, histogram = metrics.counter, metrics.gauge, metrics.histogram
         self._lock = threading.Lock()
-        self.databases = gauge(
-            "skytools_ticker_databases",
-            "Databases by what the ticker does with them; waiting: another ticker serves it.",
-            ("state",),
-        )
-        self.ticks = counter("skytools_ticker_ticks_total", "Ticks made.", _QUEUE)
-        self.errors = counter(
-            "skytools_ticker_errors_total", "Failures by stage of the work.", ("database", "stage")
-        )
-        self.tick_seconds = histogram(
-            "skytools_ticker_tick_duration_seconds",
-            "Time of one look at the queues that were due, with their ticks.",
-            ("database",),
-            buckets=_TICK_SECONDS,
-        )
-        self._add_maintenance(metrics)
-        self.retried = counter(
-            "skytools_ticker_retry_events_total", "Retry events put back.", ("database",)
-        )
-        self.polled = gauge(
-            "skytools_pgq_stats_timestamp_seconds",
-            "When the figures of queues and consumers were read.",
-            ("database",),
-        )
-        self.consumers_cut = gauge(
-            "skytools_pgq_consumers_cut",
-            f"Consumers without metrics, because there are more than {MAX_CONSUMERS}.",
-            ("database",),
-        )
-        self.events = counter(
-            "skytools_pgq_queue_events_total", "Events, by the event id sequence.", _QUEUE
-        )
+        self._make_work_series(metrics)
+        self._make_figures(metrics)
         self.queue_gauges = _queue_gauges(metrics)
         self.consumer_gauges = _consumer_gauges(metrics)
         self._event_ids: dict[QueueKey, int] = {}
@@ -71,7 +40,23 @@ class TickerMetrics:
         self._shown: dict[tuple[str, ...], Shown] = {}
         self._operations: dict[str, set[str]] = {}
 
-    def _add_maintenance(self, metrics: Metrics) -> None:
+    def _make_work_series(self, metrics: Metrics) -> None:
+        """Make the series of what the ticker itself does."""
+        self.databases = metrics.gauge(
+            "skytools_ticker_databases",
+            "Databases by what the ticker does with them; waiting: another ticker serves it.",
+            ("state",),
+        )
+        self.ticks = metrics.counter("skytools_ticker_ticks_total", "Ticks made.", _QUEUE)
+        self.errors = metrics.counter(
+            "skytools_ticker_errors_total", "Failures by stage of the work.", ("database", "stage")
+        )
+        self.tick_seconds = metrics.histogram(
+            "skytools_ticker_tick_duration_seconds",
+            "Time of one look at the queues that were due, with their ticks.",
+            ("database",),
+            buckets=_TICK_SECONDS,
+        )
         self.maint_seconds = metrics.histogram(
             "skytools_ticker_maintenance_duration_seconds",
             "Time of one maintenance operation.",
@@ -82,6 +67,25 @@ class TickerMetrics:
             "skytools_ticker_maintenance_last_success_timestamp_seconds",
             "When maintenance last ran without any error.",
             ("database",),
+        )
+        self.retried = metrics.counter(
+            "skytools_ticker_retry_events_total", "Retry events put back.", ("database",)
+        )
+
+    def _make_figures(self, metrics: Metrics) -> None:
+        """Make the series of what was read from the databases, without the queues' gauges."""
+        self.polled = metrics.gauge(
+            "skytools_pgq_stats_timestamp_seconds",
+            "When the figures of queues and consumers were read.",
+            ("database",),
+        )
+        self.consumers_cut = metrics.gauge(
+            "skytools_pgq_consumers_cut",
+            f"Consumers without metrics, because there are more than {MAX_CONSUMERS}.",
+            ("database",),
+        )
+        self.events = metrics.counter(
+            "skytools_pgq_queue_events_total", "Events, by the event id sequence.", _QUEUE
         )
 
     def error(self, database: str, stage: str) -> None:
@@ -187,6 +191,30 @@ class TickerMetrics:
             self._last_ticks.pop(key, None)
 
 
+def _queue_gauges(metrics: Metrics) -> dict[str, Gauge]:
+    """Return field of QueueStats -> gauge."""
+    prefix = "skytools_pgq_queue_"
+    texts = {
+        "tick_lag": ("tick_lag_seconds", "Age of the last tick."),
+        "events_new": ("events_new", "Events not yet in a tick."),
+        "last_tick": ("last_tick_id", "Last tick."),
+        "rotation_age": ("rotation_age_seconds", "Time since the last rotation."),
+        "paused": ("ticker_paused", "Whether ticking is paused."),
+    }
+    return {f: metrics.gauge(prefix + name, text, _QUEUE) for f, (name, text) in texts.items()}
+
+
+def _consumer_gauges(metrics: Metrics) -> dict[str, Gauge]:
+    """Return field of ConsumerStats -> gauge."""
+    prefix = "skytools_pgq_consumer_"
+    texts = {
+        "lag": ("lag_seconds", "Age of the last finished tick."),
+        "last_seen": ("last_seen_seconds", "Time since the last activity."),
+        "pending": ("pending_events", "Events not yet processed."),
+    }
+    return {f: metrics.gauge(prefix + name, text, _CONSUMER) for f, (name, text) in texts.items()}
+
+
 def _set_all(
     gauges: dict[str, Gauge], key: tuple[str, ...], row: object, shown: dict[tuple[str, ...], Shown]
 ) -> None:
@@ -225,33 +253,3 @@ def _remove(metrics: Iterable[Counter | Gauge | Histogram], key: tuple[str, ...]
             metric.remove(*key)
         except KeyError:
             continue  # was never set
-
-
-def _queue_gauges(metrics: Metrics) -> dict[str, Gauge]:
-    """Return what is known of each queue."""
-    gauge = metrics.gauge
-    return {
-        "tick_lag": gauge("skytools_pgq_queue_tick_lag_seconds", "Age of the last tick.", _QUEUE),
-        "events_new": gauge("skytools_pgq_queue_events_new", "Events not yet in a tick.", _QUEUE),
-        "last_tick": gauge("skytools_pgq_queue_last_tick_id", "Last tick.", _QUEUE),
-        "rotation_age": gauge(
-            "skytools_pgq_queue_rotation_age_seconds", "Time since the last rotation.", _QUEUE
-        ),
-        "paused": gauge("skytools_pgq_queue_ticker_paused", "Whether ticking is paused.", _QUEUE),
-    }
-
-
-def _consumer_gauges(metrics: Metrics) -> dict[str, Gauge]:
-    """Return what is known of each consumer."""
-    gauge = metrics.gauge
-    return {
-        "lag": gauge(
-            "skytools_pgq_consumer_lag_seconds", "Age of the last finished tick.", _CONSUMER
-        ),
-        "last_seen": gauge(
-            "skytools_pgq_consumer_last_seen_seconds", "Time since last activity.", _CONSUMER
-        ),
-        "pending": gauge(
-            "skytools_pgq_consumer_pending_events", "Events not yet processed.", _CONSUMER
-        ),
-    }

@@ -24,22 +24,31 @@ class Ticking:
     def __init__(
         self,
         worker: Worker,
-        cfg: TickerConfig,
+        cfg: Callable[[], TickerConfig],
         metrics: TickerMetrics,
         ticked: Callable[[int], None],
     ) -> None:
         self.worker = worker
         self.database: Database = worker.database
+        self.cfg = cfg
         self.metrics = metrics
         self.ticked = ticked
-        self.schedule = Schedule(sleep_after=cfg.sleep_after, look_period=cfg.look_period)
+        self.schedule = Schedule(sleep_after=cfg().sleep_after, look_period=cfg().look_period)
         self._seconds = metrics.tick_seconds.labels(database=self.database.name)
         self._errors: dict[str, str] = {}
+        self._woken: list[int] = []
 
-    def run(self) -> None:
-        """Tick until the worker stops or the connection has reached its lifetime."""
+    def run(self, began: Callable[[], None]) -> None:
+        """Tick until the worker stops or the connection has reached its lifetime.
+
+        `began` is called after the first round that went well.
+        """
         self.database.listen(api.WAKEUP_CHANNEL)
+        self._step()
+        began()
         while not self.worker.stopping:
+            self.schedule.sleep_after = self.cfg().sleep_after
+            self.schedule.look_period = self.cfg().look_period
             self._step()
             self.database.check_lifetime()
             if not self.database.connected:
@@ -50,7 +59,7 @@ class Ticking:
         api.ticker_wake(self.database, None)
 
     def _step(self) -> None:
-        woken = self._take_notifies()
+        woken, self._woken = self._woken + self._take_notifies(), []
         if self.schedule.glance_due(time.monotonic()):
             woken += self._glance()
         due = self.schedule.due(time.monotonic())
@@ -62,6 +71,8 @@ class Ticking:
         if tired:
             refused = api.ticker_sleep(self.database, tired)
             self.schedule.slept(tired, refused, time.monotonic())
+        # A statement may have read notifications from the socket: waiting for it would miss them.
+        self._woken = self._take_notifies()
 
     def _take_notifies(self) -> list[int]:
         """Note the queues whose producers ask for a tick; anything else asks for a full round."""
@@ -87,10 +98,10 @@ class Ticking:
     def _look(self, due: Due) -> list[int]:
         started = time.monotonic()
         looks = self._round(due)
-        now = time.monotonic()
-        self._seconds.observe(now - started)
+        self._seconds.observe(time.monotonic() - started)
         self._count(looks)
-        wake = self.schedule.saw(looks, due, now)
+        # The server's waits count from the start of the statement.
+        wake = self.schedule.saw(looks, due, started)
         self._tell_errors()
         return wake
 
@@ -154,9 +165,14 @@ class OldTicking:
         self._seconds = metrics.tick_seconds.labels(database=self.database.name)
         self._errors: dict[str, str] = {}
 
-    def run(self) -> None:
-        """Tick for check_period seconds; the caller then looks what PgQ there is now."""
+    def run(self, began: Callable[[], None]) -> None:
+        """Tick for check_period seconds; the caller then looks what PgQ there is now.
+
+        `began` is called after the first round that went well.
+        """
         until = time.monotonic() + self.cfg().check_period
+        self.ticked(self._tick())
+        began()
         while not self.worker.stopping and time.monotonic() < until:
             with self._seconds.time():
                 self.ticked(self._tick())

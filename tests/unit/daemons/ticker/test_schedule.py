@@ -8,7 +8,16 @@ import math
 
 import pytest
 
-from skytools.daemons.ticker.schedule import AWAKE_MAX, OPEN_MAX, POLL, Due, Look, Schedule
+from skytools.daemons.ticker.schedule import (
+    AWAKE_MAX,
+    EAGER_FOR,
+    EAGER_POLL,
+    OPEN_MAX,
+    POLL,
+    Due,
+    Look,
+    Schedule,
+)
 
 NOW = 1000.0
 
@@ -43,11 +52,12 @@ def test_begins_with_a_full_round_and_wakes_every_flag(schedule):
     assert first_round(schedule, look(1), look(2)) == [1, 2]
 
 
-def test_an_awake_queue_is_looked_at_every_10_ms(schedule):
+def test_an_awake_queue_is_looked_at_every_10_ms_and_oftener_just_after_events(schedule):
     first_round(schedule, look(1))
-    assert not schedule.due(NOW + POLL / 2)
-    assert schedule.due(NOW + POLL) == Due(False, [1])
-    assert schedule.next_at() == NOW + POLL
+    assert not schedule.due(NOW + EAGER_POLL / 2)
+    assert schedule.due(NOW + EAGER_POLL) == Due(False, [1])
+    schedule.saw([look(1)], Due(False, [1]), NOW + 2 * EAGER_FOR)
+    assert schedule.next_at() == pytest.approx(NOW + 2 * EAGER_FOR + POLL)
 
 
 def test_waiting_is_looked_at_when_max_lag_ends(schedule):
@@ -119,6 +129,7 @@ def test_an_unknown_queue_is_looked_at_alone_and_its_flag_set_awake(schedule):
     first_round(schedule, look(1))
     now = NOW + 0.001
     assert schedule.woken(7, now)
+    assert schedule.next_at() <= now
     due = schedule.due(now)
     assert due.ids == [7]
     assert schedule.saw([look(7)], due, now) == [7]
@@ -152,16 +163,17 @@ def test_an_unintelligible_announcement_brings_a_full_round_once_a_second(schedu
 
 def test_a_broken_queue_backs_off_and_leaves_the_others_alone(schedule):
     first_round(schedule, look(1, "error", 60.0, "sequence is lost"), look(2))
-    assert schedule.errors() == {"q1": "sequence is lost"}
+    assert schedule.errors() == {}  # it may have been a lock
     now, waits = NOW, []
     for _ in range(12):
         now = schedule.queues[1].next_look
         waits.append(now)
         schedule.saw([look(1, "error", None, "sequence is lost")], Due(False, [1]), now)
+    assert schedule.errors() == {"q1": "sequence is lost"}
     gaps = [after - before for before, after in itertools.pairwise(waits)]
     assert 0.3 < gaps[0] < 0.5
     assert 24 <= gaps[-1] <= 36
-    assert schedule.queues[2].next_look == NOW + POLL
+    assert schedule.queues[2].next_look == NOW + EAGER_POLL
     assert not schedule.woken(1, now)
     assert schedule.queues[1].next_look > now
 
@@ -174,7 +186,7 @@ def test_a_broken_queue_that_works_again_is_news(schedule):
 
 
 def test_what_is_due_soon_is_taken_along(schedule):
-    first_round(schedule, look(1, "waiting", 0.0045), look(2, "waiting", 0.006))
+    first_round(schedule, look(1, "waiting", 0.0045), look(2, "waiting", 0.005))
     assert schedule.due(NOW + 0.0045) == Due(False, [1, 2])
 
 

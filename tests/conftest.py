@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from skytools.core.errors import SkytoolsError
@@ -22,6 +23,7 @@ pytest_plugins = [
     "tests.fixtures.server",
     "tests.fixtures.database",
     "tests.fixtures.queue",
+    "tests.fixtures.consumer",
     "tests.fixtures.process",
     "tests.fixtures.walmgr",
     "tests.fixtures.prometheus",
@@ -41,6 +43,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     seed = config.getoption("--seed")
     config.stash[SEED] = int(time.time()) % 100000 if seed is None else seed
+    # How long an example takes says something of the machine, not of the code.
+    hypothesis.settings.register_profile(
+        "skytools", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+    hypothesis.settings.load_profile("skytools")
     # What runs inside another manager's reach must not talk to it.
     for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"):
         os.environ.pop(name, None)

@@ -36,7 +36,13 @@ select rotate();
 select pgq.maint_rotate_tables_step2();
 select queue_switch_step2 > queue_switch_step1 as later from pgq.queue;
 
--- Rule: the newest tick stays, whatever its age.
+-- Rule: the newest tick stays, however old it is: who registers begins there.
+select rotate();
+select pgq.maint_rotate_tables_step2();
+select rotate();
+select pgq.maint_rotate_tables_step2();
+select rotate();
+select pgq.maint_rotate_tables_step2();
 select tick_id from pgq.tick;
 
 -- Rule: a consumer whose last tick is older than step 2 holds it up; its events are in either table.

@@ -7,8 +7,10 @@ from skytools.core.program import main as run
 from skytools.pgq.batch import Batch, BatchReader
 from skytools.pgq.config import ConsumerConfig, RemoteConsumerConfig
 from skytools.pgq.consumer import Consumer
+from skytools.pgq.coop import CoopConsumer, CoopConsumerConfig
+from skytools.pgq.local import LocalConsumer, LocalConsumerConfig
 from skytools.pgq.producer import NewEvent, insert_event, insert_events
-from skytools.pgq.remote import RemoteConsumer
+from skytools.pgq.remote import RemoteConsumer, SerialConsumer
 from skytools.pgq.types import BatchInfo, ConsumerInfo, Event, QueueInfo, Tick
 
 __all__ = [
@@ -18,12 +20,17 @@ __all__ = [
     "Consumer",
     "ConsumerConfig",
     "ConsumerInfo",
+    "CoopConsumer",
+    "CoopConsumerConfig",
     "Database",
     "Event",
+    "LocalConsumer",
+    "LocalConsumerConfig",
     "NewEvent",
     "QueueInfo",
     "RemoteConsumer",
     "RemoteConsumerConfig",
+    "SerialConsumer",
     "Tick",
     "insert_event",
     "insert_events",

@@ -6,10 +6,11 @@ None of them commits. FUNCTIONS lists names and arguments as the server must hav
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 
 from skytools.core.db import Database, Row
-from skytools.pgq.types import BatchInfo, ConsumerInfo, QueueInfo, Tick
+from skytools.pgq.types import BatchInfo, ConsumerInfo, Fate, QueueInfo, RetryLimits, Tick
 
 FUNCTIONS: dict[str, tuple[str, ...]] = {}
 
@@ -34,8 +35,7 @@ _NEXT_BATCH_DURABLE = f"{_NEXT_BATCH} where {_AT_LEAST_LOCAL} > ''"
 _GET_BATCH_CURSOR = _call(
     "pgq.get_batch_cursor", "i_batch_id", "i_cursor_name", "i_quick_limit", "i_extra_where"
 )
-_GET_BATCH_EVENTS = _call("pgq.get_batch_events", "x_batch_id")
-_COUNT_EVENTS = _GET_BATCH_EVENTS.replace("*", "count(*)", 1)
+_GET_BATCH_INFO = _call("pgq.get_batch_info", "x_batch_id")
 _FINISH_BATCH = _call("pgq.finish_batch", "x_batch_id")
 _EVENT_RETRY = _call("pgq.event_retry", "x_batch_id", "x_event_id", "x_retry_seconds")
 _EVENTS_RETRY = """select sum(pgq.event_retry(x_batch_id => %s, x_event_id => event,
@@ -57,12 +57,39 @@ _CREATE_QUEUE = _call("pgq.create_queue", "i_queue_name")
 _GET_LAST_TICK = _call("pgq_ext.get_last_tick", "a_consumer")
 _SET_LAST_TICK = _call("pgq_ext.set_last_tick", "a_consumer", "a_tick_id")
 _IS_BATCH_DONE = _call("pgq_ext.is_batch_done", "a_consumer", "a_batch_id")
+_EXT_EVENT = ("a_consumer", "a_subconsumer", "a_batch_id", "a_event_id")
+_SET_EVENT_DONE = _call("pgq_ext.set_event_done", *_EXT_EVENT)
+_IS_EVENT_DONE = _call("pgq_ext.is_event_done", *_EXT_EVENT)
+_SET_EVENTS_DONE = """select count(pgq_ext.set_event_done(a_consumer => %s, a_subconsumer => %s,
+    a_batch_id => %s, a_event_id => event)) from unnest(%s::int8[]) event"""
+_ARE_EVENTS_DONE = """select event from unnest(%s::int8[]) event where pgq_ext.is_event_done(
+    a_consumer => %s, a_subconsumer => %s, a_batch_id => %s, a_event_id => event)"""
+_COOP_NAMES = ("i_queue_name", "i_consumer_name", "i_subconsumer_name")
+_COOP_NEXT_BATCH = _call(
+    "pgq_coop.next_batch_custom",
+    *(*_COOP_NAMES, "i_min_lag", "i_min_count", "i_min_interval", "i_dead_interval"),
+)
+_COOP_FINISH_BATCH = _call("pgq_coop.finish_batch", "i_batch_id")
+_COOP_HEARTBEAT = _call("pgq_coop.heartbeat", "i_batch_id")
+_COOP_REGISTER = _call("pgq_coop.register_subconsumer", *_COOP_NAMES)
+_COOP_UNREGISTER = _call("pgq_coop.unregister_subconsumer", *_COOP_NAMES, "i_batch_handling")
+_FAIL_EVENTS = _call(
+    "pgq.fail_events",
+    *("i_batch_id", "i_event_ids", "i_reasons", "i_max_tries", "i_first", "i_longest"),
+)
 
 
 def queue_id(db: Database, queue: str) -> int | None:
     """Return the number of a queue, None when there is no such queue."""
     row = db.query_one("select queue_id from pgq.queue where queue_name = %s", (queue,))
     return int(row[0]) if row else None
+
+
+def tick_exists(db: Database, queue: str, tick_id: int) -> bool:
+    """Tell whether a queue still has that tick."""
+    query = """select 1 from pgq.tick t join pgq.queue q on q.queue_id = t.tick_queue
+                where q.queue_name = %s and t.tick_id = %s"""
+    return db.query_one(query, (queue, tick_id)) is not None
 
 
 def create_queue(db: Database, queue: str) -> bool:
@@ -136,12 +163,6 @@ def fetch(db: Database, cursor: str, count: int) -> list[Row]:
     return db.query(f"fetch {count:d} from {cursor}", text_times=True)
 
 
-def count_events(db: Database, batch_id: int) -> int:
-    """Return how many events a batch has; the server reads all of them."""
-    count: int = db.value(_COUNT_EVENTS, (batch_id,))
-    return count
-
-
 def table_condition(db: Database, tables: Sequence[str]) -> str:
     """Return the SQL condition that an event is of one of the tables, by its ev_extra1."""
     text: str = db.value("select format('ev_extra1 = any (%%L)', %s::text[])", (list(tables),))
@@ -157,6 +178,15 @@ def retry_events(db: Database, batch_id: int, events: Iterable[tuple[int, int]])
     """Put events of an open batch off; `events` are (event id, seconds)."""
     ids, seconds = zip(*events, strict=True)
     db.value(_EVENTS_RETRY, (batch_id, list(ids), list(seconds)))
+
+
+def fail_events(
+    db: Database, batch_id: int, reasons: Mapping[int, str], limits: RetryLimits
+) -> list[Fate]:
+    """Take events at fault out of an open batch: into the retry queue, or to the dead letters."""
+    args = (batch_id, list(reasons), list(reasons.values()), limits.tries)
+    pauses = (timedelta(seconds=limits.first), timedelta(seconds=limits.longest))
+    return [Fate(*row) for row in db.query(_FAIL_EVENTS, args + pauses)]
 
 
 def insert_event(
@@ -201,3 +231,70 @@ def set_target_position(db: Database, consumer: str, tick_id: int | None) -> Non
 def is_batch_done(db: Database, consumer: str, batch_id: int) -> bool:
     """Tell whether this batch is the last that a Skytools 3 RemoteConsumer applied here."""
     return bool(db.value(_IS_BATCH_DONE, (consumer, batch_id)))
+
+
+def set_events_done(
+    db: Database, consumer: str, part: str, batch_id: int, events: Sequence[int]
+) -> None:
+    """Note events of a batch in the target; what was noted of the batch before is forgotten."""
+    db.value(_SET_EVENTS_DONE, (consumer, part, batch_id, list(events)))
+
+
+def which_events_done(
+    db: Database, consumer: str, part: str, batch_id: int, events: Sequence[int]
+) -> set[int]:
+    """Return which of the events were noted in the target for this batch."""
+    return {row[0] for row in db.query(_ARE_EVENTS_DONE, (list(events), consumer, part, batch_id))}
+
+
+def has_coop(db: Database) -> tuple[bool, bool]:
+    """Return whether the database has pgq_coop, and whether that knows signs of life (4.0)."""
+    row = db.query_one(
+        """select to_regprocedure('pgq_coop.finish_batch(bigint)') is not null,
+                  to_regprocedure('pgq_coop.heartbeat(bigint)') is not null"""
+    )
+    assert row is not None
+    return row[0], row[1]
+
+
+def coop_next_batch(
+    db: Database,
+    queue: str,
+    consumer: str,
+    subconsumer: str,
+    *,
+    min_lag: str | None = None,
+    min_count: int | None = None,
+    min_interval: str | None = None,
+    dead_interval: str | None = None,
+) -> BatchInfo | None:
+    """Open the next batch of a group for a subconsumer, or return the one it has. Commits."""
+    wishes = (min_lag, min_count, min_interval, dead_interval)
+    batch_id = db.query_alone(_COOP_NEXT_BATCH, (queue, consumer, subconsumer, *wishes))[0][0]
+    if batch_id is None:
+        return None
+    row = db.query_alone(_GET_BATCH_INFO, (batch_id,))[0]
+    _, _, start, end, prev, tick, _, seq_start, seq_end = row
+    if tick is None:
+        return None  # taken over between the two calls
+    return BatchInfo(batch_id, Tick(tick, end, seq_end), Tick(prev, start, seq_start))
+
+
+def coop_finish_batch(db: Database, batch_id: int) -> bool:
+    """Close the batch of a subconsumer; false when it is not its own any more."""
+    return bool(db.value(_COOP_FINISH_BATCH, (batch_id,)))
+
+
+def coop_heartbeat(db: Database, batch_id: int) -> bool:
+    """Say that the owner of a batch is alive; false when somebody has taken the batch over."""
+    return bool(db.value(_COOP_HEARTBEAT, (batch_id,)))
+
+
+def coop_register(db: Database, queue: str, consumer: str, subconsumer: str) -> bool:
+    """Register a subconsumer, with its group when that is new; false when it is known."""
+    return bool(db.value(_COOP_REGISTER, (queue, consumer, subconsumer)))
+
+
+def coop_unregister(db: Database, queue: str, consumer: str, subconsumer: str) -> bool:
+    """Remove a subconsumer; false when it is unknown. DatabaseError with a batch open."""
+    return bool(db.value(_COOP_UNREGISTER, (queue, consumer, subconsumer, 0)))

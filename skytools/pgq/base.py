@@ -9,12 +9,14 @@ from typing import ClassVar
 
 from skytools.core.config import DaemonConfig
 from skytools.core.db import Database
-from skytools.core.errors import DatabaseError, FatalStateError, SkytoolsError
+from skytools.core.errors import DatabaseError, FatalStateError, SkytoolsError, TransientError
 from skytools.core.service import AGAIN, Context, Daemon, Pause
 from skytools.pgq import api
-from skytools.pgq.batch import Batch, BatchReader
+from skytools.pgq.batch import Batch, BatchReader, ReaderOptions
 from skytools.pgq.config import ConsumerConfig
+from skytools.pgq.isolate import Failures, Handler, one_by_one
 from skytools.pgq.stats import ConsumerStats
+from skytools.pgq.types import RetryLimits
 
 log = logging.getLogger("skytools")
 
@@ -29,12 +31,15 @@ class BaseConsumer(Daemon[ConsumerConfig]):
     Config: ClassVar[type[DaemonConfig]] = ConsumerConfig
     # Whether a batch must be known to be open on disk before it is worked on.
     durable: ClassVar[bool] = False
+    # Whether events must be worked on in their order, so that none can be put off.
+    ordered: ClassVar[bool] = False
 
     def __init__(self, ctx: Context, cfg: ConsumerConfig) -> None:
         super().__init__(ctx, cfg)
         self.stats = ConsumerStats(ctx.metrics, ctx.clock)
         self.channel = ""
         self._reader: BatchReader | None = None
+        self._failures = Failures()
         self._seen_registered = False
         self._last_tick = 0
         self._status_at = 0.0
@@ -50,6 +55,19 @@ class BaseConsumer(Daemon[ConsumerConfig]):
     def work(self, batch: Batch) -> None:
         """Do the work of a batch and finish it."""
         raise AssertionError(f"{type(self).__name__} must define work()")
+
+    def handle(self, batch: Batch, handler: Handler, *databases: Database) -> None:
+        """Give the batch to the handler; event by event when it has failed too often.
+
+        `databases` are those whose open transaction has the work.
+        """
+        cfg = self.cfg
+        if self._failures.count(batch) < cfg.batch_tries:
+            handler(batch)
+            return
+        log.warning("%s: batch %d: event by event now", self._name(), batch.id)
+        max_faults = cfg.max_faults if cfg.max_tries and not self.ordered else 0
+        one_by_one(batch, handler, databases, max_faults)
 
     # the loop
 
@@ -103,6 +121,11 @@ class BaseConsumer(Daemon[ConsumerConfig]):
 
     def _done(self, batch: Batch, seconds: float) -> None:
         log.debug("batch %d: %d events in %.3f s", batch.id, batch.events, seconds)
+        for fate in batch.reader.fates:
+            until = f"is tried again at {fate.retry_after}" if fate.retry_after else "is dead"
+            log.error(
+                "%s: event %d %s after %d tries", self._name(), fate.event_id, until, fate.tries
+            )
         self.stats.finished(batch, seconds)
         self.stats.report()
         now = self.ctx.clock.monotonic()
@@ -114,6 +137,8 @@ class BaseConsumer(Daemon[ConsumerConfig]):
     def _failed(self, batch: Batch, exc: Exception) -> None:
         """Say where it happened; the service loop says what, rolls back and waits."""
         self.stats.failed()
+        if not isinstance(exc, TransientError):
+            self._failures.add(batch)
         event = f"event {batch.current.id}" if batch.current else "no event read"
         where = f"{self._name()}: batch {batch.id}, {event}"
         log.error("%s: failed: %s", where, str(exc) or type(exc).__name__)
@@ -136,21 +161,31 @@ class BaseConsumer(Daemon[ConsumerConfig]):
         where = api.table_condition(self.db, _with_schema(cfg.table_filter))
         self.db.commit()
         self.stats.use(cfg.queue_name, cfg.consumer, cfg.keepalive_stats)
-        self._reader = BatchReader(
-            self.db,
-            cfg.queue_name,
-            cfg.consumer,
-            block_rows=cfg.pgq_lazy_fetch,
-            min_count=cfg.pgq_batch_collect_events or None,
-            min_interval=cfg.pgq_batch_collect_interval,
-            min_lag=cfg.pgq_keep_lag,
-            where=where if cfg.table_filter else None,
-            durable=self.durable,
-            alive=self.ctx.notify.watchdog,
-        )
+        self._reader = self.make_reader(where if cfg.table_filter else None)
         log.info("reading %s", self._name())
         self.ctx.notify.status(f"{self._name()}: reading")
         return self._reader
+
+    def make_reader(self, where: str | None) -> BatchReader:
+        """Return the reader of the queue; `where` is the condition of the events wanted."""
+        return BatchReader(
+            self.db, self.cfg.queue_name, self.cfg.consumer, **self.reader_options(where)
+        )
+
+    def reader_options(self, where: str | None) -> ReaderOptions:
+        """Return what the configuration says about reading."""
+        cfg = self.cfg
+        return {
+            "block_rows": cfg.pgq_lazy_fetch,
+            "min_count": cfg.pgq_batch_collect_events or None,
+            "min_interval": cfg.pgq_batch_collect_interval,
+            "min_lag": cfg.pgq_keep_lag,
+            "where": where,
+            "durable": self.durable,
+            "ordered": self.ordered,
+            "limits": RetryLimits(max(1, cfg.max_tries), cfg.retry_first, cfg.retry_longest),
+            "alive": self.ctx.notify.watchdog,
+        }
 
     def queue_id(self) -> int:
         """Return the queue's number. Raises SkytoolsError that says what is missing."""
@@ -187,7 +222,7 @@ class BaseConsumer(Daemon[ConsumerConfig]):
 
     def register(self) -> None:
         """Register the consumer at the newest tick, committed."""
-        if api.register_consumer(self.db, self.cfg.queue_name, self.cfg.consumer):
+        if self.register_now():
             log.warning("%s: registered; it gets the events from now on", self._name())
         else:
             log.info("%s: is registered already", self._name())
@@ -195,11 +230,19 @@ class BaseConsumer(Daemon[ConsumerConfig]):
 
     def unregister(self) -> None:
         """Forget the consumer's place and its retry events, committed."""
-        if api.unregister_consumer(self.db, self.cfg.queue_name, self.cfg.consumer):
+        if self.unregister_now():
             log.warning("%s: unregistered", self._name())
         else:
             log.info("%s: was not registered", self._name())
         self.db.commit()
+
+    def register_now(self) -> bool:
+        """Register in the open transaction; false when it is registered already."""
+        return api.register_consumer(self.db, self.cfg.queue_name, self.cfg.consumer)
+
+    def unregister_now(self) -> bool:
+        """Unregister in the open transaction; false when it was not registered."""
+        return bool(api.unregister_consumer(self.db, self.cfg.queue_name, self.cfg.consumer))
 
     def _listen(self, channel: str) -> None:
         """Ask for the ticker's notifications; where that is refused, loop_delay has to do."""

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import cast
+from typing import TypedDict, cast
 
 from skytools.core.db import Database, Row
 from skytools.core.errors import SkytoolsError, UsageError
 from skytools.pgq import api
-from skytools.pgq.types import BatchInfo, Event, Tick
+from skytools.pgq.types import NEVER_AGAIN, BatchInfo, Event, Fate, RetryLimits, Tick
 
 # A block of rows grows from the configured number to this many, while it stays small in bytes.
 MAX_BLOCK_ROWS = 2000
@@ -21,6 +21,8 @@ SAMPLE_ROWS = 50
 ALL_ROWS = 2**31 - 1
 # Retries kept in memory before they are sent.
 MAX_PENDING_RETRIES = 1000
+# What is kept of an error's text.
+REASON_CHARS = 2000
 # Ask for a sign of life about this often, in seconds of work of the handler.
 SLICE_SECONDS = 0.05
 
@@ -31,7 +33,8 @@ class Batch:
 
     Each iteration reads the server's rows anew, in blocks, so that a batch of any size fits.
     `current` is the event handed out last; `events` counts those of the finished iteration,
-    `retried` those put off, `skipped` those that an earlier run had worked on.
+    `retried` those put off, `faults` those that failed and were left out, `skipped` those that an
+    earlier run had worked on.
     """
 
     info: BatchInfo
@@ -42,8 +45,10 @@ class Batch:
     events: int = 0
     retried: int = 0
     skipped: int = 0
+    faults: int = 0
     _unread: bool = False
     _iterations: int = 0
+    _only: Event | None = None
 
     @property
     def id(self) -> int:
@@ -76,7 +81,15 @@ class Batch:
         """Deliver an event again after that many seconds; the same as event.tag_retry()."""
         self.reader.put_off(event, seconds)
 
+    def only(self, event: Event) -> Batch:
+        """Return a view of the batch that has this event alone."""
+        return Batch(self.info, self.queue, self.consumer, self.reader, _only=event)
+
     def __iter__(self) -> Iterator[Event]:
+        if self._only is not None:
+            self.current = self._only
+            yield self._only
+            return
         self._iterations += 1
         self._unread = True
         self.current = None
@@ -101,12 +114,28 @@ class Batch:
         self._unread = False
 
 
+class ReaderOptions(TypedDict, total=False):
+    """The named arguments of a BatchReader."""
+
+    block_rows: int
+    min_count: int | None
+    min_interval: str | None
+    min_lag: str | None
+    where: str | None
+    durable: bool
+    ordered: bool
+    limits: RetryLimits
+    alive: Callable[[], None]
+
+
 class BatchReader:
     """One consumer's place in a queue.
 
     Without autocommit the work on `db` that the caller does between next() and finish() is
     committed together with the end of the batch. `block_rows` is the number of rows of the
     first block, 0 for the whole batch at once. `alive` is called while a batch is read.
+    `fates` says what became of the events at fault in the batch that was finished last.
+    `ordered`: no event may be put off, as its successors would overtake it.
     """
 
     def __init__(
@@ -121,6 +150,8 @@ class BatchReader:
         min_lag: str | None = None,
         where: str | None = None,
         durable: bool = True,
+        ordered: bool = False,
+        limits: RetryLimits = NEVER_AGAIN,
         alive: Callable[[], None] = lambda: None,
     ) -> None:
         self.db = db
@@ -132,10 +163,14 @@ class BatchReader:
         self.min_lag = min_lag
         self.where = where
         self.durable = durable
+        self.ordered = ordered
+        self.limits = limits
+        self.fates: list[Fate] = []
         self.alive = alive
         self.event_type = Event.bound_to(self.put_off)
         self._batch: Batch | None = None
         self._retries: dict[int, int] = {}
+        self._faults: dict[int, str] = {}
 
     def next(self) -> Batch | None:
         """Open the next batch, committed at once, or the one left open; None when none is due.
@@ -144,7 +179,16 @@ class BatchReader:
         """
         self._batch = None
         self._retries.clear()
-        info = api.next_batch(
+        self._faults.clear()
+        self.fates = []
+        info = self.open()
+        if info is not None:
+            self._batch = Batch(info, self.queue, self.consumer, self)
+        return self._batch
+
+    def open(self) -> BatchInfo | None:
+        """Ask the server for the next batch, or the open one. Committed at once."""
+        return api.next_batch(
             self.db,
             self.queue,
             self.consumer,
@@ -153,9 +197,10 @@ class BatchReader:
             min_interval=self.min_interval,
             durable=self.durable,
         )
-        if info is not None:
-            self._batch = Batch(info, self.queue, self.consumer, self)
-        return self._batch
+
+    def close(self, batch_id: int) -> bool:
+        """Tell the server that a batch is done; false when it is not open any more."""
+        return api.finish_batch(self.db, batch_id)
 
     def blocks(self, batch_id: int, cursor: str) -> Iterator[list[Row]]:
         """Yield the rows of a batch in blocks."""
@@ -175,8 +220,22 @@ class BatchReader:
         """Deliver an event of the open batch again later; takes effect with finish()."""
         if self._batch is None:
             raise UsageError(f"event {event.id}: its batch is finished, it cannot be retried")
+        if self.ordered:
+            raise UsageError(f"event {event.id} cannot be retried: order would be lost")
         self._retries[event.id] = int(seconds)
         self._batch.retried += 1
+
+    def give_up(self, batch: Batch, event: Event, reason: str) -> None:
+        """Take an event at fault out of the batch; finish() decides between retry and death."""
+        if self._retries.pop(event.id, None) is not None:
+            batch.retried -= 1
+        self._faults[event.id] = reason[:REASON_CHARS]
+        batch.faults += 1
+
+    @property
+    def put_off_ids(self) -> tuple[list[int], list[int]]:
+        """Ids of the events of the open batch (to retry, at fault) that finish() will send."""
+        return list(self._retries), list(self._faults)
 
     def finish(self, batch: Batch) -> None:
         """Close the batch and commit; retried events go to the retry queue.
@@ -186,7 +245,8 @@ class BatchReader:
         """
         batch.require_read()
         self._send_retries(batch.id)
-        if not api.finish_batch(self.db, batch.id):
+        self._send_faults(batch.id)
+        if not self.close(batch.id):
             raise SkytoolsError(
                 f"queue {self.queue}: batch {batch.id} was closed by somebody else;"
                 f" is there another process of consumer {self.consumer}?"
@@ -198,6 +258,11 @@ class BatchReader:
         if self._retries:
             api.retry_events(self.db, batch_id, self._retries.items())
             self._retries.clear()
+
+    def _send_faults(self, batch_id: int) -> None:
+        if self._faults:
+            self.fates = api.fail_events(self.db, batch_id, self._faults, self.limits)
+            self._faults.clear()
 
 
 def _next_size(size: int, configured: int, rows: list[Row]) -> int:

@@ -74,6 +74,29 @@ class ConsumerConfig(DaemonConfig):
     table_filter: tuple[str, ...] = option(
         (), "Only events of these tables (ev_extra1); the schema is public when there is none."
     )
+    batch_tries: int = option(
+        3,
+        "A batch that has failed this often is worked on event by event, each with a savepoint,"
+        " so that the event at fault is found and named.",
+        min=1,
+    )
+    max_tries: int = option(
+        0,
+        "How often an event at fault is tried in all: while it waits for its next try the rest"
+        " of the batch goes on, after the last one it is a dead letter (pgq.failed_queue)."
+        " 0: the batch is tried for ever, which keeps the order.",
+        min=0,
+    )
+    retry_first: float = option(
+        10, "Pause before an event at fault is tried again; it doubles each time.", unit="s", min=0
+    )
+    retry_longest: float = option(3600, "The longest of these pauses.", unit="s", min=0)
+    max_faults: int = option(
+        100,
+        "With more events of a batch at fault than this, the batch stays open and is tried again:"
+        " the fault is elsewhere.",
+        min=1,
+    )
     keepalive_stats: float = option(
         300, "Log what was done, or that nothing was, this often.", unit="s", min=1
     )

@@ -28,5 +28,5 @@ class Consumer(BaseConsumer):
 
     def work(self, batch: Batch) -> None:
         """Handle a batch and commit it."""
-        self.process_batch(batch)
+        self.handle(batch, self.process_batch, self.db)
         batch.reader.finish(batch)

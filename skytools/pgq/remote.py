@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from skytools.core.config import DaemonConfig
 from skytools.core.db import Database
-from skytools.core.errors import DatabaseError, LostPosition, SkytoolsError, UsageError
+from skytools.core.errors import DatabaseError, LostPosition, SkytoolsError
 from skytools.core.faultpoint import reach
 from skytools.core.service import Context
 from skytools.pgq import api
@@ -19,6 +19,10 @@ from skytools.pgq.types import Event
 
 log = logging.getLogger("skytools")
 
+# Under these parts of the consumer's name the target notes events that were put off.
+_PARTS = ("retry", "fault")
+_LOOK_EVENTS = 1000
+
 
 class RemoteConsumer(BaseConsumer):
     """Works in the database `dst_db`, each event exactly once whatever dies and when.
@@ -26,6 +30,7 @@ class RemoteConsumer(BaseConsumer):
     The tick that ends a batch is stored in the target (pgq_ext) by the transaction of the work,
     and only then the batch is finished at the source. A batch that comes again although the
     target has it is not worked on twice. The consumer's name must be unique in the target.
+    Events that are put off are noted there as well, so that these come again once, too.
     """
 
     Config: ClassVar[type[DaemonConfig]] = RemoteConsumerConfig
@@ -56,16 +61,14 @@ class RemoteConsumer(BaseConsumer):
         target = self.target
         target.check_lifetime()
         if self._is_applied(batch):
-            target.rollback()
             self._skip(batch)
             return
         reach("target-begun")
-        self.process_batch(batch, target)
+        self.handle(batch, lambda part: self.process_batch(part, target), target, self.db)
         batch.require_read()
-        if batch.retried:
-            raise UsageError("events of a RemoteConsumer cannot be retried: order would be lost")
         reach("work-done")
         api.set_target_position(target, self.cfg.consumer, batch.tick.id)
+        self._note_put_off(batch)
         reach("position-set")
         target.commit()
         reach("target-committed")
@@ -105,12 +108,46 @@ class RemoteConsumer(BaseConsumer):
 
     def _skip(self, batch: Batch) -> None:
         """Finish at the source what the target had committed before something died."""
+        log.warning("%s: batch %d had been applied, not done again", self._name(), batch.id)
+        self._put_off_again(batch)
+        batch.reader.finish(batch)
+
+    def _note_put_off(self, batch: Batch) -> None:
+        """Note in the target which events were put off: the source hears of them only later."""
+        for part, ids in zip(_PARTS, batch.reader.put_off_ids, strict=True):
+            if ids:
+                api.set_events_done(self.target, self.cfg.consumer, part, batch.id, ids)
+
+    def _put_off_again(self, batch: Batch) -> None:
+        """Put the events off that a run before us had, and could not tell the source of."""
+        pending: list[Event] = []
+
+        def look() -> None:
+            ids = [event.id for event in pending]
+            retries, faults = (
+                api.which_events_done(self.target, self.cfg.consumer, part, batch.id, ids)
+                for part in _PARTS
+            )
+            for event in pending:
+                if event.id in retries:
+                    event.tag_retry()
+                if event.id in faults:
+                    batch.reader.give_up(
+                        batch, event, "failed; the process died before it said why"
+                    )
+            pending.clear()
+
         try:
-            batch.skipped = api.count_events(self.db, batch.id)
+            for event in batch:
+                pending.append(event)
+                if len(pending) >= _LOOK_EVENTS:
+                    look()
+            look()
         except DatabaseError:
             self.db.rollback()  # not open any more; finish() tells
-        log.warning("%s: batch %d had been applied, not done again", self._name(), batch.id)
-        batch.reader.finish(batch)
+            batch.skip()
+        batch.skipped, batch.events = batch.events, 0
+        self.target.rollback()
 
     # registration
 
@@ -162,3 +199,9 @@ class RemoteConsumer(BaseConsumer):
             "rewind": "move the consumer to the position that dst_db remembers and end",
             "reset": "forget the position that dst_db remembers and end",
         }
+
+
+class SerialConsumer(RemoteConsumer):
+    """A RemoteConsumer that keeps the order: no event is put off, whatever the ini says."""
+
+    ordered = True

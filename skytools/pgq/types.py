@@ -122,3 +122,27 @@ class ConsumerInfo:
     current_batch: int | None
     next_tick: int | None
     pending_events: int
+
+
+@dataclass(frozen=True, slots=True)
+class RetryLimits:
+    """How long an event at fault is tried again: pauses of `first`, 2 x first ... `longest`.
+
+    After `tries` tries in all it is a dead letter. Seconds.
+    """
+
+    tries: int
+    first: float
+    longest: float
+
+
+NEVER_AGAIN = RetryLimits(1, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of an event at fault: tried again at `retry_after`, None: a dead letter."""
+
+    event_id: int
+    tries: int
+    retry_after: datetime | None

@@ -9,7 +9,7 @@ import pytest
 
 from skytools.core.errors import LostPosition, SkytoolsError, TransientError, UsageError
 from skytools.core.service import AGAIN, Context
-from skytools.pgq import RemoteConsumer, RemoteConsumerConfig, api
+from skytools.pgq import RemoteConsumer, RemoteConsumerConfig, SerialConsumer, api
 
 
 class Ledger(RemoteConsumer):
@@ -245,8 +245,8 @@ def test_takes_over_from_skytools_3(queue, consumer, target):
     assert ledger(target) == ["1", "2"]
 
 
-def test_retry_is_refused(queue, make, target):
-    class Retries(Ledger):
+def test_retry_is_refused_where_order_is_kept(queue, make, target):
+    class Retries(SerialConsumer):
         def process_event(self, event, target):
             event.tag_retry()
 

@@ -1,0 +1,3 @@
+-- SPDX-License-Identifier: ISC
+-- Helpers live here; the functions that users name in their configuration are in public, as they always were.
+create schema pgq_merge;

@@ -8,6 +8,7 @@
 pg_tests=$PKGLIBDIR/pgxs/src/test
 work=$(mktemp -d /var/tmp/skytools-sqltest.XXXXXX)
 results=${RESULTS:-$OBJ/test}
+TESTS=${TESTS:-}
 
 cleanup() {
     as_server_user "$TREE/bin/pg_ctl" -D "$work/data" -m immediate -s stop >/dev/null 2>&1 || true
@@ -67,16 +68,19 @@ run_suite() { # PROGRAM EXT DATABASE NAMES...: returns 1 if one fails
 
 start_server
 failed=0
+found=0
 for ext in $EXTENSIONS; do
     cp -R "$SQL_DIR/$ext/test" "$work/$ext"
     [ -z "$SERVER_USER" ] || chown -R "$SERVER_USER" "$work/$ext"
     mapfile -t tests < <(names "$work/$ext/sql" sql)
     mapfile -t specs < <(names "$work/$ext/specs" spec)
+    found=$((found + ${#tests[@]} + ${#specs[@]}))
     run_suite "$pg_tests/regress/pg_regress" "$ext" "${ext}_regress" "${tests[@]}" || failed=1
     run_suite "$pg_tests/isolation/pg_isolation_regress" "$ext" "${ext}_isolation" "${specs[@]}" || failed=1
     rm -rf "${results:?}/$ext"
     mkdir -p "$results"
     cp -R "$work/$ext" "$results/$ext"
 done
+[ "$found" -gt 0 ] || die "no such test: $TESTS"
 [ "$failed" = 0 ] || die "tests failed; results are in $results"
 printf 'sql: all tests passed on PostgreSQL %s\n' "$MAJOR"

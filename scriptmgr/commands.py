@@ -104,7 +104,7 @@ def _limit(req: Request, rows: Sequence[Row]) -> float:
     """Return for how long to wait: long enough by default for a job that has to be killed."""
     if req.timeout is not None:
         return req.timeout
-    return 60.0 + max((row["stop_timeout"] for row in rows), default=0.0)
+    return 60.0 + max((row.get("stop_timeout", 60.0) for row in rows), default=0.0)
 
 
 def _without_twins(rows: Sequence[Row]) -> list[Row]:

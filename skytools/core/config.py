@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Generic, TypeVar, dataclass_transform, get_typ
 
 from skytools.core.errors import ConfigError, Problem
 from skytools.core.ini import IniFile
+from skytools.core.registry import service_of
 from skytools.core.values import Bounds, Converter, converter
 
 REQUIRED: Any = object()  # the default of an option that must be given
@@ -145,11 +146,16 @@ def options(cls: type[Any]) -> list[Declared]:
 def choose_section(ini: IniFile, section: str) -> str:
     """Return the section a daemon reads: its own, or the only one when it has no fixed name.
 
+    An old name of the service will do, such as [queue_mover3].
+
     Raises ConfigError when it is missing or ambiguous.
     """
     found = ini.sections()
     if section and section in found:
         return section
+    aliases = [name for name in found if service_of(name) == section]
+    if section and len(aliases) == 1:
+        return aliases[0]
     if not section and len(found) == 1:
         return found[0]
     names = ", ".join(f"[{name}]" for name in found) or "none"

@@ -137,6 +137,12 @@ def test_missing_section_names_those_found(tmp_path):
     assert choose_section(IniFile(path), "") == "other"
 
 
+def test_old_name_of_a_service_is_its_section(tmp_path):
+    path = tmp_path / "job.ini"
+    path.write_text("[queue_mover3]\nx = 1\n[other]\n", encoding="utf-8")
+    assert choose_section(IniFile(path), "queue_mover") == "queue_mover3"
+
+
 def test_template_is_a_configuration_that_loads(tmp_path):
     text = render_ini(SampleConfig, "sample", "Sample.")
     path = tmp_path / "job.ini"

@@ -9,7 +9,7 @@ from skytools.pgq.config import ConsumerConfig, RemoteConsumerConfig
 from skytools.pgq.consumer import Consumer
 from skytools.pgq.coop import CoopConsumer, CoopConsumerConfig
 from skytools.pgq.local import LocalConsumer, LocalConsumerConfig
-from skytools.pgq.producer import NewEvent, insert_event, insert_events
+from skytools.pgq.producer import NewEvent, insert_event, insert_event_at, insert_events
 from skytools.pgq.remote import RemoteConsumer, SerialConsumer
 from skytools.pgq.types import BatchInfo, ConsumerInfo, Event, QueueInfo, Tick
 
@@ -33,6 +33,7 @@ __all__ = [
     "SerialConsumer",
     "Tick",
     "insert_event",
+    "insert_event_at",
     "insert_events",
     "option",
     "run",

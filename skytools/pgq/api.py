@@ -7,7 +7,7 @@ None of them commits. FUNCTIONS lists names and arguments as the server must hav
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from skytools.core.db import Database, Row
 from skytools.pgq.types import BatchInfo, ConsumerInfo, Fate, QueueInfo, RetryLimits, Tick
@@ -48,6 +48,10 @@ _CONSUMER_INFO = _call("pgq.get_consumer_info", "i_queue_name", "i_consumer_name
 _INSERT_EVENT = _call(
     "pgq.insert_event",
     *("queue_name", "ev_type", "ev_data", "ev_extra1", "ev_extra2", "ev_extra3", "ev_extra4"),
+)
+_INSERT_EVENT_AT = _call(
+    "pgq.insert_event_at",
+    *("i_queue_name", "i_time", "i_type", "i_data", "i_extra1", "i_extra2", "i_extra3", "i_extra4"),
 )
 _CURRENT_TABLE = _call("pgq.current_event_table", "x_queue_name")
 _CURRENT_TABLE_FACTS = (
@@ -194,6 +198,12 @@ def insert_event(
 ) -> int:
     """Append an event and return its id. `extras` are the four extra fields."""
     event_id: int = db.value(_INSERT_EVENT, (queue, ev_type, ev_data, *extras))
+    return event_id
+
+
+def insert_event_at(db: Database, queue: str, when: datetime, fields: Sequence[str | None]) -> int:
+    """Append an event at a later time and return its id; `fields` are type, data, four extras."""
+    event_id: int = db.value(_INSERT_EVENT_AT, (queue, when, *fields))
     return event_id
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from datetime import datetime
 from typing import NamedTuple
 
 from skytools.core.db import Database, sql
+from skytools.core.errors import UsageError
 from skytools.pgq import api
 
 # Text sent to the server at once.
@@ -39,6 +41,23 @@ def insert_event(
     Consumers see it when the transaction commits.
     """
     return insert_new(db, queue, NewEvent(ev_type, ev_data, *extras))
+
+
+def insert_event_at(
+    db: Database,
+    queue: str,
+    when: datetime,
+    ev_type: str | None,
+    ev_data: str | None,
+    *extras: str | None,
+) -> int:
+    """Append one event at a later time and return its id; a time that has passed means now.
+
+    `when` must have a time zone. Consumers get the event then, within the ticker's retry_period.
+    """
+    if when.tzinfo is None:
+        raise UsageError(f"{when} has no time zone, so it is no certain moment")
+    return api.insert_event_at(db, queue, when, NewEvent(ev_type, ev_data, *extras))
 
 
 def insert_new(db: Database, queue: str, event: NewEvent) -> int:

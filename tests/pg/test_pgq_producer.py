@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from skytools.core.db import Database, merge_conninfo
-from skytools.core.errors import DatabaseError
-from skytools.pgq import NewEvent, insert_event, insert_events
+from skytools.core.errors import DatabaseError, UsageError
+from skytools.pgq import NewEvent, insert_event, insert_event_at, insert_events
 
 STORED = """select ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4
     from pgq.event_template order by ev_id"""
@@ -108,3 +110,19 @@ def test_unknown_queue_is_told(tx):
     tx.rollback()
     with pytest.raises(DatabaseError, match="No such queue"):
         insert_event(tx, "nobody", "t", "data")
+
+
+def test_a_delayed_event_comes_at_its_time(queue, db):
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    insert_event_at(db, "q", tomorrow, "t", "later", "x1")
+    insert_event_at(db, "q", datetime.now(UTC) - timedelta(days=1), "t", "now")
+    query = "select ev_data, ev_extra1 from pgq.event_template"
+    assert db.query(query) == [("now", None)]
+    db.execute("update pgq.retry_queue set ev_retry_after = now()")
+    db.query("select pgq.maint_retry_events()")
+    assert db.query(query + " order by 1") == [("later", "x1"), ("now", None)]
+
+
+def test_a_delayed_event_needs_a_certain_moment(queue, db):
+    with pytest.raises(UsageError, match="has no time zone"):
+        insert_event_at(db, "q", datetime(2030, 1, 1), "t", "d")

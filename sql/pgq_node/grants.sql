@@ -35,7 +35,7 @@ grant execute on function
     pgq_node.register_location(text, text, text, boolean), pgq_node.unregister_location(text, text),
     pgq_node.create_node(text, text, text, text, text, bigint, text), pgq_node.drop_node(text, text),
     pgq_node.demote_root(text, integer, text), pgq_node.promote_branch(text),
-    pgq_node.set_node_attrs(text, text), pgq_node.get_worker_state(text),
+    pgq_node.rename_node(text, text, text), pgq_node.set_node_attrs(text, text), pgq_node.get_worker_state(text),
     pgq_node.set_global_watermark(text, bigint), pgq_node.set_partition_watermark(text, text, bigint),
     pgq_node.maint_watermark(text), pgq_node.upgrade_schema()
    to pgq_admin;

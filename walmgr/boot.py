@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 
 from skytools.core.db import Database
@@ -15,13 +15,16 @@ from skytools.walmgr.files import locked
 from skytools.walmgr.node import Node
 from skytools.walmgr.receiver import clear_partials, collect, receiver_off, segments_in
 from skytools.walmgr.rejoin import rejoin
-from skytools.walmgr.salvage import Position, Salvage, stop_serving
+from skytools.walmgr.salvage import Position, Salvage, sweep
 from skytools.walmgr.server import wait_until
 from skytools.walmgr.site import Site
 from skytools.walmgr.wal import format_lsn, parse_lsn
 
 REPLAY_TIMEOUT = 3600.0
-DRAIN_TIMEOUT = 60.0
+DRAIN_TIMEOUT = 10.0
+CURRENT_TIMELINE = (
+    "select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +41,36 @@ class Promotion:
 
 
 def boot(site: Site, *, force: bool) -> Promotion:
-    """Promote the standby after its primary died. Raises RefusedError while that still lives."""
+    """Promote the standby after its primary died. Raises RefusedError while that still lives.
+
+    One that was killed is finished by the next.
+    """
     with locked(site.cfg.walmgr_data / ".boot.lock", "another promotion"):
+        if site.primary_answers() is not None and not force:
+            name = site.leader.name
+            raise RefusedError(f"the primary {name} answers: use `switchover`; --force stops it")
+        sweep(site)
+        standby = site.answering_standby()
+        if standby is not None and not standby.value("select pg_is_in_recovery()"):
+            return _finish(site, standby, force=force)
         standby = _standby(site)
         _require_dead(site, site.leader, force=force)
         return _take_over(site, standby)
+
+
+def _finish(site: Site, database: Database, *, force: bool) -> Promotion:
+    """Do what is left to do after a promotion. Raises RefusedError when that was none of ours."""
+    began = time.monotonic()
+    server = postgres.ask_server(database)
+    timeline = int(database.value(CURRENT_TIMELINE))
+    if timeline == 1 or site.archive.identity() != server.system_id:
+        raise RefusedError(f"the server on {site.follower.data} is no standby: it is a primary")
+    _require_dead(site, site.leader, force=force)
+    with receiver_off(site):
+        collect(site)
+        position = _settle(site, database, timeline)
+    at = format_lsn(position)
+    return Promotion(site.leader.name, timeline, at, at, 0, None, time.monotonic() - began)
 
 
 def switchover(site: Site) -> Promotion:
@@ -87,8 +115,6 @@ def _standby(site: Site) -> Database:
 
 def _require_dead(site: Site, leader: Node, *, force: bool) -> None:
     """Make sure that nobody writes to the old primary any more. Raises RefusedError."""
-    if site.primary_answers() is not None and not force:
-        raise RefusedError("the primary answers: use `switchover`; `--force` stops it")
     try:
         alive = leader.running()
     except ProgramError as exc:
@@ -129,14 +155,14 @@ def _take_over(site: Site, standby: Database, *, clean: bool = False) -> Promoti
             end = salvage.valid_end()
             if end > at.received:
                 site.say(f"standby has {format_lsn(at.received)}, others {format_lsn(end)}")
-                salvage.serve(end)
-            _replay(standby, end)
-            last = standby.value("select pg_last_xact_replay_timestamp()::text")
-            _promote(standby)
+            with salvage.serve(end) if end > at.received else nullcontext():
+                _replay(standby, end)
+                last = standby.value("select pg_last_xact_replay_timestamp()::text")
+                _promote(standby)
         finally:
             salvage.close()
-            stop_serving(site)
-        timeline = _settle(site, standby, at)
+        timeline = int(standby.value(CURRENT_TIMELINE))
+        _settle(site, standby, timeline)
     return Promotion(
         site.leader.name, timeline, format_lsn(at.received), format_lsn(end),
         end - at.received, last, time.monotonic() - began,
@@ -152,7 +178,7 @@ def _drain(site: Site, standby: Database, old: Node) -> None:
     position = format_lsn(control.checkpoint)
     # What did not come by the stream is salvaged from its disk.
     with suppress(TransientError):
-        wait_until(lambda: bool(standby.value(query, [position])), "the last record", 10.0)
+        wait_until(lambda: bool(standby.value(query, [position])), "the last record", DRAIN_TIMEOUT)
 
 
 def _replay(standby: Database, end: int) -> None:
@@ -172,23 +198,26 @@ def _promote(standby: Database) -> None:
         raise SkytoolsError("the server did not become a primary within 300 s; see its log")
 
 
-def _settle(site: Site, database: Database, at: Position) -> int:
-    """Close the hole in the archive, let the receiver follow the new primary."""
-    server = postgres.ask_server(database)
+def _settle(site: Site, database: Database, timeline: int) -> int:
+    """Close the hole in the archive, let the receiver follow the new primary.
+
+    Returns where the old timeline was left. Can be repeated.
+    """
+    size = postgres.ask_server(database).segment_size
     folder = site.follower.folder / "pg_wal"
+    # The control file tells the new timeline, by which pg_rewind goes, from a checkpoint on.
     database.execute("checkpoint")
-    timeline = int(database.value("select timeline_id from pg_control_checkpoint()"))
     history = f"{timeline:08X}.history"
     site.archive.admit(str(folder / history), history)
-    switched = dict(site.archive.history(timeline).switches).get(at.timeline, at.received)
-    for segment in segments_in(folder, server.segment_size):
-        left = segment.timeline == at.timeline and segment.end <= switched
+    parent, switched = site.archive.history(timeline).switches[-1]
+    for segment in segments_in(folder, size):
+        left = segment.timeline == parent and segment.end <= switched
         if left and site.archive.find(segment.name) is None:
             site.archive.admit(str(folder / segment.name), segment.name)
     site.lead(site.follower)
     ensure_slot(site)
     clear_partials(site, timeline)
-    return timeline
+    return switched
 
 
 def ensure_slot(site: Site) -> None:

@@ -7,13 +7,16 @@ import contextlib
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from skytools.core.errors import SkytoolsError
 from skytools.walmgr.errors import RefusedError
-from skytools.walmgr.store import sync_folder
+from skytools.walmgr.store import is_held, sync_folder
+
+PATIENCE = 0.3
 
 
 def write_text(path: Path, text: str, mode: int = 0o600) -> None:
@@ -58,11 +61,9 @@ def locked(path: Path, what: str) -> Iterator[None]:
     """Hold a lock while the block runs. Raises RefusedError when somebody else holds it."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not take(fd):
             pid = os.pread(fd, 20, 0).decode("ascii", "replace").strip() or "unknown"
-            raise RefusedError(f"{what} is running already (process {pid})") from None
+            raise RefusedError(f"{what} is running already (process {pid})")
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         yield
@@ -70,16 +71,23 @@ def locked(path: Path, what: str) -> Iterator[None]:
         os.close(fd)
 
 
+def take(fd: int) -> bool:
+    """Take the lock on an open file; False when somebody else keeps it.
+
+    Whoever only looks whether it is taken holds it for a moment, hence the patience.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        else:
+            return True
+
+
 def is_locked(path: Path) -> bool:
     """Whether a living process holds the lock."""
-    try:
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
+    return is_held(str(path))

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import shutil
@@ -17,7 +16,7 @@ from skytools.core.backoff import Backoff
 from skytools.core.db import split_password
 from skytools.core.errors import TransientError
 from skytools.walmgr.facts import RECEIVER_LOCK
-from skytools.walmgr.files import is_locked, write_text
+from skytools.walmgr.files import is_locked, locked, take
 from skytools.walmgr.postgres import Programs
 from skytools.walmgr.remote import clean_environment
 from skytools.walmgr.server import wait_until
@@ -26,7 +25,7 @@ from skytools.walmgr.wal import HISTORY, PARTIAL, SEGMENT, Segment, WalError, ki
 
 log = logging.getLogger(__name__)
 
-OFF = ".receiver.off"  # while it exists the daemon keeps the receiver stopped
+OFF = ".receiver.off"  # while somebody holds this lock the service keeps the receiver stopped
 STOP_TIMEOUT = 20.0
 FIRST_WITH_SLOT_POSITION = 15
 
@@ -44,7 +43,7 @@ class Receiver:
     @property
     def wanted(self) -> bool:
         """Whether it should run."""
-        return not (self.site.cfg.walmgr_data / OFF).exists()
+        return not is_locked(self.site.cfg.walmgr_data / OFF)
 
     def supervise(self, programs: Programs) -> None:
         """Start it when it does not run and may; log why it ended. Raises TransientError."""
@@ -72,11 +71,9 @@ class Receiver:
         prepare(self.site, programs)
         visible, password = split_password(self.site.stream_conninfo("receiver"))
         fd = os.open(cfg.walmgr_data / RECEIVER_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not take(fd):
             os.close(fd)
-            raise TransientError("another receiver runs for this archive") from None
+            raise TransientError("another receiver runs for this archive")
         words = [
             # It must not outlive us: the next daemon could not start its own.
             *("setpriv", "--pdeathsig", "TERM", programs.path("pg_receivewal")),
@@ -159,14 +156,10 @@ def collect(site: Site) -> int:
 @contextmanager
 def receiver_off(site: Site) -> Iterator[None]:
     """Keep the receiver stopped during the block. Raises TransientError when it goes on."""
-    marker = site.cfg.walmgr_data / OFF
-    write_text(marker, f"{os.getpid()}\n")
-    try:
-        lock = site.cfg.walmgr_data / RECEIVER_LOCK
+    lock = site.cfg.walmgr_data / RECEIVER_LOCK
+    with locked(site.cfg.walmgr_data / OFF, "another promotion"):
         wait_until(lambda: not is_locked(lock), "the receiver stops", STOP_TIMEOUT * 2)
         yield
-    finally:
-        marker.unlink(missing_ok=True)
 
 
 def clear_partials(site: Site, timeline: int) -> None:

@@ -15,7 +15,7 @@ import time
 from skytools.walmgr import codec
 from skytools.walmgr.archive import failed
 from skytools.walmgr.link import Place, quote
-from skytools.walmgr.store import Archive, check_content
+from skytools.walmgr.store import Archive, check_content, is_held
 from skytools.walmgr.wal import SEGMENT, WalError, kind_of
 
 TYPE_CHECKING = False
@@ -76,10 +76,14 @@ def _wait_while_paused(place: Place) -> None:
 
 
 def _final(place: Place, name: str, target: str) -> int:
-    """Serve the unfinished last segment, which only `boot` asks for by the marker STOP."""
-    if kind_of(name) != SEGMENT or not os.path.exists(os.path.join(place.completed, STOP)):
+    """Serve the unfinished last segment when STOP asks for it.
+
+    The one that `boot` has chosen counts only while `boot` lives and holds STOP locked.
+    """
+    stop = os.path.join(place.completed, STOP)
+    if kind_of(name) != SEGMENT or not os.path.exists(stop):
         return ABSENT
-    for source in (name + FINAL, name):
+    for source in [name + FINAL, name] if is_held(stop) else [name]:
         path = os.path.join(place.partials, source)
         if os.path.exists(path):
             _copy(path, name, target)

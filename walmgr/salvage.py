@@ -11,11 +11,13 @@ import re
 import shutil
 import subprocess
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from skytools.walmgr.errors import ProgramError
+from skytools.walmgr.files import locked
 from skytools.walmgr.node import Node
 from skytools.walmgr.page import HEADER_SIZE, check_segment
 from skytools.walmgr.postgres import Programs
@@ -27,6 +29,8 @@ from skytools.walmgr.wal import Segment, WalError, format_lsn, parse_lsn
 
 _BETWEEN = re.compile(r"WAL statistics between (\S+) and ([0-9A-F]+/[0-9A-F]+)")
 _LSN = re.compile(r"\blsn: ([0-9A-F]+/[0-9A-F]+)")
+
+SCRATCH = ".salvage-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class Salvage:
         self.site = site
         self.programs = programs
         self.at = at
-        self.folder = Path(tempfile.mkdtemp(prefix=".salvage-", dir=site.cfg.walmgr_data))
+        self.folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=site.cfg.walmgr_data))
         self.sources: dict[str, str] = {}
 
     def close(self) -> None:
@@ -82,17 +86,32 @@ class Salvage:
         starts = _LSN.findall(self.programs.host.run(words).out)
         return max([self.at.received, *map(parse_lsn, starts[-1:])])
 
-    def serve(self, end: int) -> None:
-        """Give the standby what is up to `end`: whole segments by the archive, the last by STOP."""
+    @contextmanager
+    def serve(self, end: int) -> Iterator[None]:
+        """Give the standby what is up to `end` while the block runs.
+
+        Whole segments by the archive, the unfinished last one by STOP, which counts only while
+        this process lives: served later, it would replace what the standby received since.
+        """
+        stop = self.site.cfg.completed / STOP
         segment = self.at.segment
-        while segment.start < end:
-            path = self.folder / segment.name
-            if segment.end <= end and self.sources.get(segment.name) != "archive":
-                self.site.archive.admit(str(path), segment.name)
-            elif segment.end > end:
-                copy_file(path, self.site.cfg.partials / f"{segment.name}{FINAL}")
-            segment = segment.next()
-        (self.site.cfg.completed / STOP).touch()
+        with locked(stop, "another promotion"):
+            while segment.start < end:
+                self._give(segment, end)
+                segment = segment.next()
+            try:
+                yield
+            finally:
+                stop.unlink(missing_ok=True)
+                for path in self.site.cfg.partials.glob(f"*{FINAL}"):
+                    path.unlink()
+
+    def _give(self, segment: Segment, end: int) -> None:
+        path = self.folder / segment.name
+        if segment.end > end:
+            copy_file(path, self.site.cfg.partials / f"{segment.name}{FINAL}")
+        elif self.sources.get(segment.name) != "archive":
+            self.site.archive.admit(str(path), segment.name)
 
     def _listing(self, dead: Node) -> set[str]:
         if dead.data is None:
@@ -143,8 +162,10 @@ class Salvage:
         return False
 
 
-def stop_serving(site: Site) -> None:
-    """Take away what `serve` has laid out."""
-    (site.cfg.completed / STOP).unlink(missing_ok=True)
+def sweep(site: Site) -> None:
+    """Remove what a promotion that was killed has left; the caller holds the lock of promotions."""
+    for path in site.cfg.walmgr_data.glob(f"{SCRATCH}*"):
+        shutil.rmtree(path)
     for path in site.cfg.partials.glob(f"*{FINAL}"):
         path.unlink()
+    (site.cfg.completed / STOP).unlink(missing_ok=True)

@@ -368,6 +368,21 @@ def sync_folder(path: str) -> None:
         os.fsync(fd)
 
 
+def is_held(path: str) -> bool:
+    """Whether a living process holds the lock on a file, which may be missing."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
 @contextlib.contextmanager
 def _opened(path: str, flags: int = os.O_RDONLY) -> Iterator[int]:
     fd = os.open(path, flags | os.O_CLOEXEC, 0o600)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from skytools.core.db import Database, Row
-from skytools.pgq.types import BatchInfo, ConsumerInfo, Fate, QueueInfo, RetryLimits, Tick
+from skytools.pgq.types import BatchInfo, ConsumerInfo, Event, Fate, QueueInfo, RetryLimits, Tick
 
 FUNCTIONS: dict[str, tuple[str, ...]] = {}
 
@@ -52,6 +52,11 @@ _INSERT_EVENT = _call(
 _INSERT_EVENT_AT = _call(
     "pgq.insert_event_at",
     *("i_queue_name", "i_time", "i_type", "i_data", "i_extra1", "i_extra2", "i_extra3", "i_extra4"),
+)
+_INSERT_EVENT_RAW = _call(
+    "pgq.insert_event_raw",
+    *("queue_name", "ev_id", "ev_time", "ev_owner", "ev_retry", "ev_type", "ev_data"),
+    *("ev_extra1", "ev_extra2", "ev_extra3", "ev_extra4"),
 )
 _CURRENT_TABLE = _call("pgq.current_event_table", "x_queue_name")
 _CURRENT_TABLE_FACTS = (
@@ -204,6 +209,13 @@ def insert_event(
 def insert_event_at(db: Database, queue: str, when: datetime, fields: Sequence[str | None]) -> int:
     """Append an event at a later time and return its id; `fields` are type, data, four extras."""
     event_id: int = db.value(_INSERT_EVENT_AT, (queue, when, *fields))
+    return event_id
+
+
+def insert_event_raw(db: Database, queue: str, event: Event) -> int:
+    """Append an event of another queue with its time; returns its new id. Needs pgq_admin."""
+    args = (queue, None, event.time_text, None, None, *event[4:])
+    event_id: int = db.value(_INSERT_EVENT_RAW, args)
     return event_id
 
 

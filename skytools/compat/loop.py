@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from skytools.compat.config import ConfigError
@@ -41,3 +42,10 @@ def reload(script: BaseScript, runtime: Runtime) -> None:
     finally:
         if runtime.ready:
             runtime.notify.ready()
+
+
+def is_quiet(script: BaseScript, exc: Exception) -> bool:
+    """Tell whether an error is one that exception_quiet wants no traceback of, for now."""
+    names = {cls.__name__ for cls in type(exc).__mro__} | {"ALL"}
+    since = time.time() - (script.last_func_fail or 0)
+    return bool(names.intersection(script.exception_quiet)) and since < script.exception_grace

@@ -208,13 +208,17 @@ class BaseScript:
     def start(self) -> None:
         """Take the pidfile, go to the background when asked to, and run."""
         try:
-            if self.go_daemon and not self.pidfile:
-                raise UsageError("Daemon needs pidfile")
             if self.pidfile:
                 self._pidlock = PidFile(Path(self.pidfile))
                 self._pidlock.acquire()
-            if self.go_daemon:
-                self._to_background()
+            elif self.go_daemon:
+                raise UsageError("Daemon needs pidfile")
+            if self.go_daemon and self._pidlock:
+                scriptlog.setup(
+                    self.cf, self.service_name, self.job_name, self.log_level, console=False
+                )
+                daemonize()
+                self._pidlock.write()
         except SkytoolsError as exc:
             self.log.error("%s", exc)
             sys.exit(1)
@@ -223,16 +227,6 @@ class BaseScript:
         finally:
             if self._pidlock:
                 self._pidlock.release()
-
-    def _to_background(self) -> None:
-        if hasattr(self, "cf"):
-            # Absolute, lest a reload depends on the current folder.
-            scriptlog.setup(
-                self.cf, self.service_name, self.job_name, self.log_level, console=False
-            )
-        daemonize()
-        if self._pidlock:
-            self._pidlock.write()
 
     def run(self) -> None:
         """Start up, loop, shut down."""
@@ -294,7 +288,7 @@ class BaseScript:
             self.last_func_fail = time.time()
         if self._runtime:
             self._runtime.failed(text.splitlines()[0])
-        if self._is_quiet(exc):
+        if loop.is_quiet(self, exc):
             self.log.warning("%s: %s", type(exc).__name__, text)
         else:
             self.exception_hook(exc, text)
@@ -306,11 +300,6 @@ class BaseScript:
             sys.exit(1)
         self.sleep_on_exception()
         return -1
-
-    def _is_quiet(self, exc: Exception) -> bool:
-        names = {cls.__name__ for cls in type(exc).__mro__} | {"ALL"}
-        since = time.time() - (self.last_func_fail or 0)
-        return bool(names.intersection(self.exception_quiet)) and since < self.exception_grace
 
     # for scripts to override, or to call
 

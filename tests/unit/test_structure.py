@@ -30,6 +30,8 @@ HARD_MAX_LINES = 600
 MAX_CLASS = 300
 MAX_FUNCTION = 50
 MAX_DEPTH = 2
+# Packages that may inherit deeper. compat: scripts rely on the classes that Skytools 3 had.
+DEEP = {"skytools.compat.pgq": 4}
 # path -> why it may be longer than MAX_LINES
 LONG: dict[str, str] = {}
 
@@ -135,4 +137,5 @@ def test_inheritance_is_shallow(name: str) -> None:
         bases = [base for base in cls.__mro__[1:] if base is not Daemon]
         ours = [base for base in bases if base.__module__.startswith("skytools.")]
         if not issubclass(cls, Exception):
-            assert len(ours) <= MAX_DEPTH, f"{cls.__name__} inherits {[b.__name__ for b in ours]}"
+            limit = max((n for pre, n in DEEP.items() if name.startswith(pre)), default=MAX_DEPTH)
+            assert len(ours) <= limit, f"{cls.__name__} inherits {[b.__name__ for b in ours]}"

@@ -136,9 +136,19 @@ def _position(site: Site, standby: Database) -> Position:
         " coalesce((select received_tli from pg_stat_wal_receiver), 0)"
     )
     assert row is not None
-    control = site.follower.control()
-    timeline = max(row[1], server.timeline, control.timeline if control else 0)
-    return Position(timeline, parse_lsn(row[0]), server.segment_size)
+    received = parse_lsn(row[0])
+    timelines = [row[1], server.timeline, *_timelines_at(site, received, server.segment_size)]
+    return Position(max(timelines), received, server.segment_size)
+
+
+def _timelines_at(site: Site, position: int, size: int) -> list[int]:
+    """Return the timelines of the standby's own files that hold the byte before `position`.
+
+    No function tells which one it replays, and the control file learns it late.
+    """
+    number = max(position - 1, 0) // size
+    found = segments_in(site.follower.folder / "pg_wal", size)
+    return [segment.timeline for segment in found if segment.number == number]
 
 
 def _take_over(site: Site, standby: Database, *, clean: bool = False) -> Promotion:
@@ -153,6 +163,7 @@ def _take_over(site: Site, standby: Database, *, clean: bool = False) -> Promoti
         try:
             salvage.gather(old)
             end = salvage.valid_end()
+            salvage.require_reach(end)
             if end > at.received:
                 site.say(f"standby has {format_lsn(at.received)}, others {format_lsn(end)}")
             with salvage.serve(end) if end > at.received else nullcontext():
@@ -207,6 +218,9 @@ def _settle(site: Site, database: Database, timeline: int) -> int:
     folder = site.follower.folder / "pg_wal"
     # The control file tells the new timeline, by which pg_rewind goes, from a checkpoint on.
     database.execute("checkpoint")
+    # A timeline's first segment is what a standby needs to come over; while it is unfinished only
+    # this server has it, and the next promotion would take it away.
+    first = database.value("select pg_walfile_name(pg_switch_wal())")
     history = f"{timeline:08X}.history"
     site.archive.admit(str(folder / history), history)
     parent, switched = site.archive.history(timeline).switches[-1]
@@ -214,6 +228,8 @@ def _settle(site: Site, database: Database, timeline: int) -> int:
         left = segment.timeline == parent and segment.end <= switched
         if left and site.archive.find(segment.name) is None:
             site.archive.admit(str(folder / segment.name), segment.name)
+    if site.archive.find(first) is None:
+        site.archive.admit(str(folder / first), first)
     site.lead(site.follower)
     ensure_slot(site)
     clear_partials(site, timeline)

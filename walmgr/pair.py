@@ -20,7 +20,7 @@ from skytools.walmgr.errors import RefusedError
 from skytools.walmgr.files import make_folder
 from skytools.walmgr.postgres import Server
 from skytools.walmgr.remote import shell
-from skytools.walmgr.server import run_pg_ctl, start_server, wait_for_standby, wait_until
+from skytools.walmgr.server import run_pg_ctl, start_server, wait_caught_up, wait_until
 from skytools.walmgr.site import Site
 from skytools.walmgr.target import Target
 
@@ -239,11 +239,7 @@ def _build(site: Site) -> None:
 
 def _start(site: Site) -> None:
     start_server(site, site.programs(site.follower.major() or 0), site.follower.folder)
-    database = wait_for_standby(site)
-    query = "select true from pg_stat_wal_receiver where status = 'streaming'"
-    wait_until(
-        lambda: bool(database.value(query)), "the standby streams from the primary", STREAM_TIMEOUT
-    )
+    wait_caught_up(site, STREAM_TIMEOUT)
 
 
 def measure_lag(site: Site) -> float | None:

@@ -12,7 +12,7 @@ from skytools.walmgr.errors import ProgramError, RefusedError
 from skytools.walmgr.node import Node
 from skytools.walmgr.postgres import Control, Programs, Server
 from skytools.walmgr.restore import restore_command
-from skytools.walmgr.server import run_pg_ctl, start_server, wait_for_standby, wait_until
+from skytools.walmgr.server import run_pg_ctl, start_server, wait_caught_up
 from skytools.walmgr.site import Site
 from skytools.walmgr.target import Target
 
@@ -48,7 +48,8 @@ def rejoin(site: Site, *, force: bool) -> None:
     else:
         _configure(site, node)
         _start(site, node, programs)
-    _await_stream(site)
+    wait_caught_up(site, STREAM_TIMEOUT)
+    site.say(f"{node.name} follows {site.leader.name}")
 
 
 def _follows(site: Site) -> bool:
@@ -123,10 +124,3 @@ def _start(site: Site, node: Node, programs: Programs) -> None:
         start_server(site, programs, node.folder)
     else:
         run_pg_ctl(programs, node.folder, "start")
-
-
-def _await_stream(site: Site) -> None:
-    standby = wait_for_standby(site)
-    query = "select true from pg_stat_wal_receiver where status = 'streaming'"
-    wait_until(lambda: bool(standby.value(query)), "the standby streams", STREAM_TIMEOUT)
-    site.say(f"{site.follower.name} follows {site.leader.name}")

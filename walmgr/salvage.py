@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from skytools.walmgr.errors import ProgramError
+from skytools.walmgr.errors import ProgramError, RefusedError
 from skytools.walmgr.files import locked
 from skytools.walmgr.node import Node
 from skytools.walmgr.page import HEADER_SIZE, check_segment
@@ -25,7 +25,7 @@ from skytools.walmgr.receiver import copy_file
 from skytools.walmgr.remote import clean_environment
 from skytools.walmgr.restore import FINAL, STOP
 from skytools.walmgr.site import Site
-from skytools.walmgr.wal import Segment, WalError, format_lsn, parse_lsn
+from skytools.walmgr.wal import History, Segment, WalError, format_lsn, kind_of, parse_lsn
 
 _BETWEEN = re.compile(r"WAL statistics between (\S+) and ([0-9A-F]+/[0-9A-F]+)")
 _LSN = re.compile(r"\blsn: ([0-9A-F]+/[0-9A-F]+)")
@@ -35,25 +35,25 @@ SCRATCH = ".salvage-"
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where the standby is: its timeline, what it has, and how large segments are."""
+    """How far the standby is, and how large segments are."""
 
     timeline: int
     received: int
     size: int
 
-    @property
-    def segment(self) -> Segment:
-        """The segment that it is in."""
-        return Segment.at(self.timeline, self.received, self.size)
-
 
 class Salvage:
-    """The segments from the standby's on, gathered in a scratch folder."""
+    """The segments from the standby's on, gathered in a scratch folder.
+
+    They are those of the newest timeline that anybody knows of: a standby that is behind by more
+    than one promotion would otherwise branch off in the past.
+    """
 
     def __init__(self, site: Site, programs: Programs, at: Position) -> None:
         self.site = site
         self.programs = programs
         self.at = at
+        self.history = History(at.timeline)
         self.folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=site.cfg.walmgr_data))
         self.sources: dict[str, str] = {}
 
@@ -62,23 +62,63 @@ class Salvage:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def gather(self, dead: Node) -> None:
-        """Bring together what there is; the primary's files when its host can be reached."""
-        segment = self.at.segment
+        """Bring together what there is; the primary's files when its host can be reached.
+
+        Raises RefusedError when the standby is not on the way of the newest timeline.
+        """
         theirs = self._listing(dead)
-        while self._from_archive(segment) or self._from_primary(dead, segment, theirs) or (
-            self._from_receiver(segment)
-        ):  # fmt: skip
-            segment = segment.next()
+        self._choose_timeline(dead, theirs)
+        number = self.at.received // self.at.size
+        while self._gather_one(dead, self._segment(number), theirs):
+            number += 1
+
+    def _segment(self, number: int) -> Segment:
+        return self.history.segment_at(number * self.at.size, self.at.size)
+
+    def _gather_one(self, dead: Node, segment: Segment, theirs: set[str]) -> bool:
+        return (
+            self._from_archive(segment)
+            or self._from_primary(dead, segment, theirs)
+            or self._from_receiver(segment)
+        )
+
+    def _choose_timeline(self, dead: Node, theirs: set[str]) -> None:
+        for name in sorted(n for n in theirs if n.endswith(".history")):
+            if dead.host.local and dead.data is not None and not self.site.archive.find(name):
+                self.site.archive.admit(str(dead.data / "pg_wal" / name), name)
+        names = [*self.site.archive.names(), *(p.name for p in self.site.cfg.partials.iterdir())]
+        known = [int(name[:8], 16) for name in names if _is_wal(name)]
+        self.history = self.site.archive.history(max([self.at.timeline, *known]))
+        if not self.history.contains(self.at.timeline, self.at.received):
+            raise RefusedError(
+                f"the standby is on timeline {self.at.timeline} at {format_lsn(self.at.received)},"
+                f" off the way of timeline {self.history.timeline}: `restore` makes it anew"
+            )
+
+    def require_reach(self, end: int) -> None:
+        """Raise RefusedError unless `end` is on the newest timeline."""
+        switches = self.history.switches
+        if switches and end < switches[-1][1]:
+            number = end // self.at.size
+            raise RefusedError(
+                f"timeline {self.history.timeline} began at {format_lsn(switches[-1][1])}, and WAL "
+                f"is found up to {format_lsn(end)} only: {self._segment(number).name} is missing"
+            )
 
     def valid_end(self) -> int:
         """Return the furthest position up to which the gathered WAL is valid."""
         if not self.sources:
             return self.at.received
-        begin = format_lsn(self.at.segment.start)
-        words: list[str | Path] = [
-            *(self.programs.path("pg_waldump"), "-p", self.folder, "-t", str(self.at.timeline)),
-            *("-s", begin),
-        ]
+        # pg_waldump reads one timeline: for it the whole way gets the newest one's names.
+        newest = self.history.timeline
+        scan = self.folder / "scan"
+        scan.mkdir()
+        for name in self.sources:
+            number = Segment.parse(name, self.at.size).number
+            (scan / Segment(newest, number, self.at.size).name).symlink_to(self.folder / name)
+        begin = format_lsn(self.at.received // self.at.size * self.at.size)
+        program = self.programs.path("pg_waldump")
+        words: list[str | Path] = [program, "-p", scan, "-t", str(newest), "-s", begin]
         found = _BETWEEN.search(self.programs.host.run([*words, "--stats"]).out)
         if found:
             return max(self.at.received, parse_lsn(found[2]))
@@ -94,11 +134,11 @@ class Salvage:
         this process lives: served later, it would replace what the standby received since.
         """
         stop = self.site.cfg.completed / STOP
-        segment = self.at.segment
+        number = self.at.received // self.at.size
         with locked(stop, "another promotion"):
-            while segment.start < end:
+            while (segment := self._segment(number)).start < end:
                 self._give(segment, end)
-                segment = segment.next()
+                number += 1
             try:
                 yield
             finally:
@@ -160,6 +200,12 @@ class Salvage:
             return True
         path.unlink()
         return False
+
+
+def _is_wal(name: str) -> bool:
+    with suppress(WalError):
+        return bool(kind_of(name))
+    return False
 
 
 def sweep(site: Site) -> None:

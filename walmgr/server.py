@@ -88,3 +88,18 @@ def wait_for_standby(site: Site, timeout: float = START_TIMEOUT) -> Database:
 
     wait_until(answers, f"an answer from the standby {site.follower.data}", timeout)
     return found[-1]
+
+
+def wait_caught_up(site: Site, timeout: float = START_TIMEOUT) -> None:
+    """Wait until the standby streams and has replayed what the primary has now.
+
+    Raises TransientError. Streaming alone says little: a stream that breaks at once begins anew.
+    """
+    standby = wait_for_standby(site)
+    position = site.primary().value("select pg_current_wal_flush_lsn()::text")
+    query = (
+        "select pg_last_wal_replay_lsn() >= %s::pg_lsn and exists"
+        " (select from pg_stat_wal_receiver where status = 'streaming')"
+    )
+    what = "the standby follows the primary; its log says why not"
+    wait_until(lambda: bool(standby.value(query, [position])), what, timeout)

@@ -53,6 +53,9 @@ test: venv prepare-test sql ## Run the whole test suite
 	. $(TOOLCHAIN); $(MAKE) -C sql installcheck PG_CONFIG="$$PG_CONFIG"
 	. $(TOOLCHAIN); SKYTOOLS_PG_MAJOR=$(MAJOR) $(BIN)/python -m pytest $(T) $(PYTEST_ARGS)
 
+test-peers: venv prepare-test sql ## Test against Debian's packages of Skytools 3 (unpacked, not installed)
+	. $(TOOLCHAIN); SKYTOOLS_PG_BINDIR="$$(bench/peers.sh peers)" $(BIN)/python -m pytest tests/peers $(PYTEST_ARGS)
+
 demo: venv sql ## Run the demo until Ctrl-C; SECONDS=30 ends by itself, RATE=100 events per second
 	@. $(TOOLCHAIN); SKYTOOLS_PG_MAJOR=$(MAJOR) \
 		exec $(BIN)/python -m examples.demo --rate $(RATE) $(if $(SECONDS),--seconds $(SECONDS))
@@ -71,4 +74,4 @@ clean: ## Remove what was built, except .venv
 distclean: clean ## Remove .venv too
 	@rm -rf .venv
 
-.PHONY: help prepare prepare-test venv sql lint test demo docs bench clean distclean
+.PHONY: help prepare prepare-test venv sql lint test test-peers demo docs bench clean distclean

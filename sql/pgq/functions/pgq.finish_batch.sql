@@ -25,7 +25,7 @@ begin
            sub_next_tick = null, sub_batch = null, sub_active = now()
      where sub_batch = x_batch_id;
     if not found then
-        raise warning 'finish_batch: batch % not found', coalesce(x_batch_id::text, 'NULL');
+        raise warning 'finish_batch: batch % not found', x_batch_id;
         return 0;
     end if;
     return 1;

@@ -8,13 +8,13 @@
 -- Parameters:
 --      i_queue_name    - name of the queue
 -- Returns:
---      id of the current last tick, NULL if there is none
+--      id of the current last tick, NULL if there is none, or no such queue
 -- Tables:
 --      select: pgq.queue, pgq.tick
 -- Locks:
 --      none
 -- Raises:
---      undefined_object - no such queue
+--      nothing
 -- ----------------------------------------------------------------------
 create or replace function pgq.force_tick(i_queue_name text)
 returns bigint as $$
@@ -26,7 +26,7 @@ begin
       into q
       from pgq.queue where queue_name = i_queue_name;
     if not found then
-        raise exception 'no such queue: %', coalesce(i_queue_name, 'NULL') using errcode = 'undefined_object';
+        return null;
     end if;
 
     if q.ticked_here then

@@ -44,6 +44,12 @@ select pgq.insert_event('q', 't', 'enabled');
 commit;
 select ev_id, ev_data from pgq.event_template order by 1;
 
+begin;
+select pgq.insert_event('q', 't', 'rolled back');
+update pgq.queue set queue_disable_insert = true;
+select pgq.insert_event('q', 't', 'refused');
+rollback;
+
 -- Rule: at most so many events in one transaction, counted per queue; 0 is none, NULL is no limit.
 select pgq.create_queue('other');
 update pgq.queue set queue_per_tx_limit = 2 where queue_name = 'q';

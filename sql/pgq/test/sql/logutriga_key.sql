@@ -55,6 +55,7 @@ select ev_type, ev_data from log;
 select set_trigger('q', 'ignore=c');
 update t set d = 1.0;
 update t set d = 1.00;
+update t set d = 1.000, c = 'unseen';
 select ev_data from log;
 -- Rule: a key change is seen with ignore= too: when a column before it has changed, and when it is itself ignored.
 update t set a = 11, c = 'v';

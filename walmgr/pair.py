@@ -87,6 +87,7 @@ def _current(site: Site) -> dict[str, str]:
     names = (
         *("wal_level", "max_wal_senders", "max_replication_slots", "archive_mode", "hot_standby"),
         *("archive_command", "max_slot_wal_keep_size", "wal_log_hints", "data_checksums"),
+        "full_page_writes",
     )
     rows = site.primary().query(
         "select s.name, coalesce(f.setting, s.setting) from pg_settings s"
@@ -112,6 +113,8 @@ def wanted_settings(site: Site, now: dict[str, str], *, force: bool) -> dict[str
         wanted["max_slot_wal_keep_size"] = site.cfg.slot_keep_size
     if "off" in now["data_checksums"] and now["wal_log_hints"] == "off":
         wanted["wal_log_hints"] = "on"  # or the old primary cannot be rewound
+    if now["full_page_writes"] == "off":
+        wanted["full_page_writes"] = "on"  # the same, and for backups from the standby
     return {**wanted, **_archiving(site, now, force=force)}
 
 

@@ -6,10 +6,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from skytools.core.db import merge_conninfo, split_password
+from skytools.core.errors import UsageError
 from skytools.walmgr import postgres, recover
 from skytools.walmgr.datadir import RECOVERY, STANDBY, make_standby, write_settings
 from skytools.walmgr.errors import ProgramError, RefusedError
-from skytools.walmgr.node import Node
+from skytools.walmgr.node import SLAVE, Node
 from skytools.walmgr.postgres import Control, Programs, Server
 from skytools.walmgr.restore import restore_command
 from skytools.walmgr.server import run_pg_ctl, start_server, wait_caught_up
@@ -37,6 +38,8 @@ def rejoin(site: Site, *, force: bool) -> None:
             return
         _stop(site, node, force=force)
         control = node.control() or control
+    if not node.host.local and site.leader.name == SLAVE and not site.cfg.slave_db:
+        raise UsageError(f"slave_db must be set for this: how {node.host} reaches this machine")
     programs = node.programs(leader.major)
     try:
         _rewind(site, node, programs, leader, control)

@@ -158,6 +158,8 @@ def test_what_only_the_dead_primary_has_is_salvaged_and_it_rejoins(
     more = Writer(paired.standby, 10**6)
     more.wait(50)
     done = paired.good("rejoin")
+    assert "master: rewinding" in done.out
+    assert "made anew" not in done.out
     assert "master follows slave" in done.out
     added = set(more.stop())
     old = paired.sql(paired.primary)

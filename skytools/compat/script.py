@@ -32,6 +32,12 @@ def daemonize() -> None:
         os.dup2(null, fd)
 
 
+def _refuse(service_name: str, exc: Exception) -> NoReturn:
+    for line in str(exc).splitlines():
+        sys.stderr.write(f"{service_name}: {line}\n")
+    sys.exit(1)
+
+
 class BaseScript:
     """A program with an ini, a log, a pidfile and a loop around work().
 
@@ -90,7 +96,7 @@ class BaseScript:
             self.cf_override = switches.overrides(self.options.set)
             self._begin()
         except (SkytoolsError, ConfigError, ValueError) as exc:
-            self._refuse(exc)
+            _refuse(service_name, exc)
 
     def _begin(self) -> None:
         if self.options.ini:
@@ -108,11 +114,6 @@ class BaseScript:
         if self.options.cmd:
             self.send_signal(switches.SIGNALS[self.options.cmd])
             sys.exit(0)
-
-    def _refuse(self, exc: Exception) -> NoReturn:
-        for line in str(exc).splitlines():
-            sys.stderr.write(f"{self.service_name}: {line}\n")
-        sys.exit(1)
 
     # command line and ini
 
@@ -296,7 +297,7 @@ class BaseScript:
         stopping = self._runtime is not None and self._runtime.signals.stop
         if stopping and prefer_looping:
             return -1
-        if not (self.looping and prefer_looping):
+        if not (self.looping and prefer_looping) or self.loop_delay < 0:
             sys.exit(1)
         self.sleep_on_exception()
         return -1
@@ -318,7 +319,8 @@ class BaseScript:
 
     def exception_hook(self, det: Exception, emsg: str) -> None:
         """Log an error of work()."""
-        self.log.error("Job %s crashed: %s", self.job_name, emsg, exc_info=det)
+        known = isinstance(det, SkytoolsError)  # its text says all
+        self.log.error("Job %s crashed: %s", self.job_name, emsg, exc_info=None if known else det)
 
     def sleep_on_exception(self) -> None:
         """Pause after an error: a second, then more and more, up to exception_sleep."""

@@ -253,6 +253,7 @@ class BaseConsumer(DBScript):
             self._listening = f"pgq_tick_{number}"
             db.commit()
             self.listen(self.db_name, self._listening)
+            self.log.debug("%s listens for ticks", self.consumer_name)
         except (DBError, DatabaseError) as exc:
             db.rollback()
             self.log.debug("no notifications, looking every %g s: %s", self.loop_delay, exc)

@@ -66,6 +66,15 @@ set role pgq_test_writer;
 select pgq.insert_event('q', 't', 'd');
 reset role;
 grant pgq_writer to pgq_test_writer;
+-- Also that to what insert_event(3) calls.
+set role pgq_test_writer;
+select pgq.insert_event('q', 't', 'd') > 0;
+reset role;
+revoke execute on function pgq.insert_event(text, text, text, text, text, text, text) from pgq_writer;
+set role pgq_test_writer;
+select pgq.insert_event('q', 't', 'd');
+reset role;
+grant execute on function pgq.insert_event(text, text, text, text, text, text, text) to pgq_writer;
 -- Rule: insert_event_raw runs with the rights of the caller.
 grant execute on function pgq.insert_event_raw(text, bigint, timestamptz, integer, integer, text, text, text, text, text, text)
    to pgq_test_nobody;

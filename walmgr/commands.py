@@ -15,6 +15,7 @@ from skytools.core import logs, program
 from skytools.core.cli import Output, guard
 from skytools.core.config import load
 from skytools.core.errors import SkytoolsError, UsageError
+from skytools.walmgr import legacy, verbs
 from skytools.walmgr.backup import make_backup
 from skytools.walmgr.boot import Promotion, boot, switchover
 from skytools.walmgr.check import WORDS, check
@@ -24,7 +25,7 @@ from skytools.walmgr.daemon import WalmgrDaemon, program_of_process
 from skytools.walmgr.errors import RefusedError
 from skytools.walmgr.expire import expire, plan_expiry
 from skytools.walmgr.facts import gather
-from skytools.walmgr.pair import measure_lag, plan_pair
+from skytools.walmgr.link import Place
 from skytools.walmgr.recover import plan_restore, restore
 from skytools.walmgr.rejoin import rejoin
 from skytools.walmgr.site import Site
@@ -50,6 +51,8 @@ def run(argv: list[str]) -> int:
         word for before, word in zip(["", *argv], argv, strict=False)
         if not word.startswith("-") and before != "--set"
     ]  # fmt: skip
+    if words[1:] == ["syncdaemon"]:
+        return program.run(WalmgrDaemon, [word for word in argv if word != "syncdaemon"])
     if len(words) > 1 or {"-V", "-h", "--help"}.intersection(argv):
         return guard(SERVICE, lambda: _main(argv))
     return program.run(WalmgrDaemon, argv)
@@ -59,6 +62,9 @@ def _main(argv: list[str]) -> int:
     opts = parser().parse_args(argv)
     if os.geteuid() == 0 and opts.verb not in READING:
         raise UsageError(f"{opts.verb}: run it as the user of the PostgreSQL server, not as root")
+    place = Place.read(str(opts.ini), program_of_process())
+    if place.host and opts.verb not in AT_HOME:
+        return legacy.forward(place, argv[1:])
     overrides = dict(_override(item) for item in opts.set)
     loaded = load(WalmgrConfig, opts.ini, SERVICE, overrides)
     level = logging.WARNING if opts.quiet else logging.DEBUG if opts.verbose else logging.INFO
@@ -98,9 +104,9 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="walmgr", description="WAL archive, backups, standby.")
     top.add_argument("-V", "--version", action="version", version=f"walmgr {skytools.__version__}")
     top.add_argument("ini", type=Path, help="ini file")
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    commands = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, verb in VERBS.items():
-        verb.arguments(verbs.add_parser(name, parents=[common], help=verb.help,
+        verb.arguments(commands.add_parser(name, parents=[common], help=verb.help,
                                         description=verb.help))  # fmt: skip
     return top
 
@@ -195,33 +201,6 @@ def _restore(site: Site, opts: Options) -> int:
     return 0
 
 
-def _pair_arguments(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--restart", action="store_true", help="restart the primary when needed")
-    p.add_argument("--force", action="store_true", help="replace an archive_command in use")
-
-
-def _pair(site: Site, opts: Options) -> int:
-    pairing = plan_pair(site, restart=opts.restart, force=opts.force)
-    for step in pairing.steps:
-        site.say(f"plan: {step.text}")
-    if pairing.restart and not opts.restart:
-        names = ", ".join(pairing.restart)
-        site.say(f"later: the primary needs a restart for {names}; --restart does it")
-    if opts.plan:
-        return 0
-    for step in pairing.steps:
-        step.run()
-        site.say(f"done: {step.text}")
-    if not pairing.steps:
-        site.say("nothing to do")
-    lag = measure_lag(site)
-    if lag is not None:
-        site.say(f"a write is on the standby's disk after {lag * 1000:.0f} ms")
-    for finding in check(site.cfg, gather(site)):
-        site.say(str(finding))
-    return 0
-
-
 def _force_argument(p: argparse.ArgumentParser) -> None:
     p.add_argument("--force", action="store_true", help="stop what is in the way")
 
@@ -287,7 +266,11 @@ def _status(site: Site, _opts: Options) -> int:
 
 
 VERBS: dict[str, Verb] = {
-    "pair": Verb("set up archive, slot, first backup set and hot standby", _pair, _pair_arguments),
+    "pair": Verb(
+        "set up archive, slot, first backup set and hot standby",
+        verbs.run_pair,
+        verbs.pair_arguments,
+    ),
     "status": Verb("tell how primary, standby, archive and sets are", _status),
     "check": Verb("tell what is wrong and what to do; exit codes as Nagios wants", _check),
     "boot": Verb("make the standby the primary, with the last commit", _boot, _force_argument),
@@ -298,7 +281,18 @@ VERBS: dict[str, Verb] = {
     "backup": Verb("make a verified backup set, remove old ones", _backup, _backup_arguments),
     "listbackups": Verb("list the sets and how far recovery reaches", _listbackups),
     "expire": Verb("remove sets and WAL that retention no longer asks for", _expire),
-    "xrotate": Verb("the same, as 3.x called it", _expire),
+    "drill": Verb("restore the newest set for trial, check it, measure", verbs.run_drill),
+    "setup": Verb("set up archiving only", verbs.run_setup, verbs.pair_arguments),
+    "stop": Verb("end archiving", verbs.run_stop),
+    "createslave": Verb("make the standby, leave the primary's settings", verbs.run_createslave),
+    "synch-standby": Verb(
+        "set for which standbys commits wait", verbs.run_synch, verbs.synch_arguments
+    ),
+    "periodic": Verb("run periodic_command now", verbs.run_periodic),
+    "xpurgewals": Verb("the same as expire", _expire),
+    "xrotate": Verb("the same as expire", _expire),
     "restore": Verb("make a server of a set, at any point", _restore, _restore_arguments),
 }
+# On the primary's host all other verbs are forwarded to the host of the archive.
+AT_HOME = frozenset(("setup", "stop", "synch-standby", "periodic"))
 READING = frozenset(("listbackups", "status", "check"))

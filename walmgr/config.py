@@ -123,6 +123,13 @@ class WalmgrConfig(DaemonConfig):
     archive_command: str = option(
         "", "Shell command before a set is removed; $BACKUPDIR is its folder. A failure keeps it."
     )
+    drill_interval: float = option(
+        0.0, "The service tries a restore so long after the last trial; 0: never.", unit="h", min=0
+    )
+    drill_query: str = option(
+        "", "A trial is good only when this finds something true.",
+        example="select count(*) > 0 from orders",
+    )  # fmt: skip
     periodic_command: str = option("", "Shell command that the daemon runs now and then.")
     command_interval: float = option(0.0, "How often; 0: never.", unit="s", min=0)
     connection_lifetime: float = option(1200.0, "Replace connections that are older.", unit="s")

@@ -14,6 +14,7 @@ from skytools.core.errors import SkytoolsError, UsageError
 from skytools.core.service import Context, Daemon, Pause
 from skytools.walmgr import postgres
 from skytools.walmgr.config import SERVICE, WalmgrConfig
+from skytools.walmgr.drill import last_drill
 from skytools.walmgr.facts import gather, is_running, newest_complete, ready_files
 from skytools.walmgr.metrics import WalmgrMetrics
 from skytools.walmgr.postgres import Programs
@@ -25,7 +26,7 @@ from skytools.walmgr.wal import WalError
 
 ROUND = 0.5
 FACTS_PERIOD = 10.0
-BACKUP_RETRY = 3600.0
+RETRY = 3600.0
 
 
 class WalmgrDaemon(Daemon[WalmgrConfig]):
@@ -44,8 +45,9 @@ class WalmgrDaemon(Daemon[WalmgrConfig]):
         )
         self._programs: Programs | None = None
         self._facts_at = 0.0
-        self._backup: subprocess.Popen[bytes] | None = None
-        self._backup_after = 0.0
+        self._child: subprocess.Popen[bytes] | None = None
+        self._verb = ""
+        self._quiet_until: dict[str, float] = {}
         self._periodic_at = time.monotonic()
 
     def _use(self, cfg: WalmgrConfig) -> None:
@@ -102,29 +104,39 @@ class WalmgrDaemon(Daemon[WalmgrConfig]):
             return
         self._facts_at = now
         facts = gather(self.site)
-        self.metrics.update(facts, ready_files(self.site.leader.data))
+        drill = last_drill(self.site)
+        self.metrics.update(facts, ready_files(self.site.leader.data), drill)
         if facts.primary is not None and not facts.primary["in_recovery"]:
             self.sync.apply(self.site.primary())
             newest = newest_complete(facts.sets)
             age = facts.moment - newest.finished if newest else float("inf")
-            self._run_backup(age, running=is_running(facts.sets))
+            since_drill = facts.moment - drill.moment if drill else float("inf")
+            wanted = []
+            if age >= self.cfg.backup_interval * 3600 > 0:
+                wanted.append("backup")
+            if newest is not None and since_drill >= self.cfg.drill_interval * 3600 > 0:
+                wanted.append("drill")
+            self._run_verbs(wanted, busy=is_running(facts.sets))
 
-    def _run_backup(self, age: float, *, running: bool) -> None:
-        """Start `walmgr INI backup` when it is due, and see how the last one ended."""
-        process = self._backup
+    def _run_verbs(self, due: list[str], *, busy: bool) -> None:
+        """Start a verb of ours that is due, one at a time, and see how the last one ended."""
+        process = self._child
         if process is not None:
             if process.poll() is None:
                 return
-            self._backup = None
+            self._child = None
             if process.returncode != 0:
-                self._failures.inc()
-                self._backup_after = time.monotonic() + BACKUP_RETRY
-                self.ctx.log.error("backup failed with exit code %d", process.returncode)
-        interval = self.cfg.backup_interval * 3600
-        if interval and age >= interval and not running and time.monotonic() >= self._backup_after:
-            self.ctx.log.info("starting a backup")
-            words = [sys.executable, "-m", "skytools.walmgr", str(self.site.ini), "backup"]
-            self._backup = subprocess.Popen(
+                if self._verb == "backup":
+                    self._failures.inc()
+                self._quiet_until[self._verb] = time.monotonic() + RETRY
+                self.ctx.log.error("%s failed with exit code %d", self._verb, process.returncode)
+        now = time.monotonic()
+        ready = [verb for verb in due if now >= self._quiet_until.get(verb, 0.0)]
+        if ready and not busy:
+            self._verb = ready[0]
+            self.ctx.log.info("starting %s", self._verb)
+            words = [sys.executable, "-m", "skytools.walmgr", str(self.site.ini), self._verb]
+            self._child = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 env=clean_environment({"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}),
             )  # fmt: skip

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from skytools.core.metrics import Gauge, Metric, Metrics
+from skytools.walmgr.drill import Drill
 from skytools.walmgr.facts import Facts, is_running, newest_complete
 from skytools.walmgr.sets import FAILED
 from skytools.walmgr.store import DURATION_BUCKETS
@@ -57,7 +58,7 @@ class WalmgrMetrics:
         self._values: dict[str, float | None] = {}
         metrics.registry.register(ArchiveCollector(stats))
 
-    def update(self, facts: Facts, ready: int | None) -> None:
+    def update(self, facts: Facts, ready: int | None, drill: Drill | None) -> None:
         """Take over what was found out."""
         standby = facts.standby or {}
         newest = newest_complete(facts.sets)
@@ -79,6 +80,13 @@ class WalmgrMetrics:
             "backup_running": ("Whether one is being made.", float(is_running(facts.sets))),
             "backups_failed": (
                 "Failed sets that are kept.", sum(one.state == FAILED for one in facts.sets)),
+            "drill_last_timestamp_seconds": (
+                "Last trial restore.", drill.moment if drill else None),
+            "drill_last_good": ("Whether it was good.", float(drill.good) if drill else None),
+            "drill_last_duration_seconds": (
+                "How long a restore took to answer.",
+                drill.seconds if drill and drill.good else None,
+            ),
             "standby_in_recovery": ("Whether it is a standby.", standby.get("in_recovery")),
             "standby_replay_lag_seconds": (
                 "How far replay is behind.", standby.get("replay_seconds")),

@@ -27,6 +27,8 @@ from skytools.walmgr.target import Target
 MIN_SENDERS = 5
 MIN_SLOTS = 5
 STREAM_TIMEOUT = 120.0
+# Says yes and keeps nothing, so that WAL does not pile up on the primary. Source: walmgr3 `stop`.
+NO_ARCHIVE = "exit 0 # walmgr stop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +66,16 @@ def plan_pair(site: Site, *, restart: bool, force: bool) -> Pairing:
             f"not {server.system_id}"
         )
     pairing = Pairing(server)
-    _plan_folders(site, pairing)
-    _plan_settings(site, pairing, force=force)
-    _plan_restart(site, pairing, restart=restart)
-    _plan_slot(site, pairing)
-    _plan_standby(site, pairing)
+    plan_folders(site, pairing)
+    plan_settings(site, pairing, force=force)
+    plan_restart(site, pairing, restart=restart)
+    plan_slot(site, pairing)
+    plan_standby(site, pairing)
     return pairing
 
 
-def _plan_folders(site: Site, pairing: Pairing) -> None:
+def plan_folders(site: Site, pairing: Pairing) -> None:
+    """Add folders that are missing, and whose archive it is."""
     cfg = site.cfg
     missing = [p for p in (cfg.walmgr_data, cfg.completed, cfg.partials) if not p.is_dir()]
     for path in missing:
@@ -123,7 +126,7 @@ def _archiving(site: Site, now: dict[str, str], *, force: bool) -> dict[str, str
     if ini is None:
         return {}
     command, present = archive_command(site.program, ini), now["archive_command"]
-    others = present not in ("", "(disabled)", command) and " xarchive " not in present
+    others = present not in ("", "(disabled)", NO_ARCHIVE, command) and " xarchive " not in present
     if others and not force:
         raise RefusedError(
             f"archive_command is in use: {present!r}; --force replaces it, master_ini = none "
@@ -142,7 +145,8 @@ def primary_ini(site: Site) -> str | None:
     return str(site.ini) if here else None
 
 
-def _plan_settings(site: Site, pairing: Pairing, *, force: bool) -> None:
+def plan_settings(site: Site, pairing: Pairing, *, force: bool) -> None:
+    """Add settings of the primary that must change. Raises RefusedError."""
     wanted = wanted_settings(site, _current(site), force=force)
     database = site.primary()
 
@@ -162,7 +166,8 @@ def _plan_settings(site: Site, pairing: Pairing, *, force: bool) -> None:
         pairing.steps.append(Step(text, lambda name=name, value=value: change(name, value)))  # type: ignore[misc]
 
 
-def _plan_restart(site: Site, pairing: Pairing, *, restart: bool) -> None:
+def plan_restart(site: Site, pairing: Pairing, *, restart: bool) -> None:
+    """Add the restart, or raise RefusedError when nothing works without it."""
     if not pairing.restart:
         return
     names = ", ".join(pairing.restart)
@@ -185,7 +190,8 @@ def restart_primary(site: Site) -> None:
     wait_until(lambda: site.primary_answers() is not None, "an answer from the primary", 300.0)
 
 
-def _plan_slot(site: Site, pairing: Pairing) -> None:
+def plan_slot(site: Site, pairing: Pairing) -> None:
+    """Add the replication slot, or its renewal when WAL is lost."""
     slot = site.cfg.slot
     row = site.primary().query_one(
         "select wal_status, active from pg_replication_slots where slot_name = %s", [slot]
@@ -209,7 +215,8 @@ def _backup(site: Site) -> None:
     make_backup(site)
 
 
-def _plan_standby(site: Site, pairing: Pairing) -> None:
+def plan_standby(site: Site, pairing: Pairing) -> None:
+    """Add backup set and standby. Raises RefusedError when the folder is somebody else's."""
     system = pairing.server.system_id
     good = [one for one in site.sets() if one.complete and one.system_id == system]
     planned = any(step.text.startswith("make a backup set") for step in pairing.steps)

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: ISC
+"""The verb `drill`: restore the newest set for trial, start it, check it, measure the time."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from skytools.core.db import Database, merge_conninfo
+from skytools.core.errors import SkytoolsError
+from skytools.walmgr import recover
+from skytools.walmgr.files import read_json, write_json
+from skytools.walmgr.postgres import Programs
+from skytools.walmgr.server import run_pg_ctl, wait_until
+from skytools.walmgr.sets import DRILLED
+from skytools.walmgr.site import Site
+from skytools.walmgr.target import Target
+from skytools.walmgr.wal import format_lsn
+
+RESULT = "drill.json"
+RECOVERY_TIMEOUT = 24 * 3600.0
+PORT = "5432"  # of a unix socket in a folder of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """How the last trial went; `seconds` from the first byte copied to the first query answered."""
+
+    moment: float
+    good: bool
+    set: str = ""
+    seconds: float = 0.0
+    recovered_to: str = ""
+    text: str = ""
+
+
+def last_drill(site: Site) -> Drill | None:
+    """Return the last trial, None without one."""
+    facts = read_json(site.cfg.walmgr_data / RESULT)
+    return Drill(**facts) if facts else None
+
+
+def drill(site: Site) -> Drill:
+    """Run a trial and remember how it went. Raises SkytoolsError when it failed."""
+    began = time.monotonic()
+    try:
+        done = _drill(site, began)
+    except SkytoolsError as exc:
+        failed = Drill(time.time(), good=False, text=str(exc))
+        write_json(site.cfg.walmgr_data / RESULT, asdict(failed))
+        raise
+    write_json(site.cfg.walmgr_data / RESULT, asdict(done))
+    return done
+
+
+def _drill(site: Site, began: float) -> Drill:
+    with _scratch(site) as (folder, sockets):
+        settings = {
+            "listen_addresses": "", "unix_socket_directories": str(sockets), "port": PORT,
+            "archive_mode": "off", "shared_buffers": "128MB", "logging_collector": "off",
+        }  # fmt: skip
+        plan = recover.plan_restore(site, Target(), folder=folder, settings=settings)
+        one = plan.way.one
+        programs = site.programs(one.version // 10000)
+        with site.backup_lock():
+            recover.build(site, plan, programs)
+        run_pg_ctl(programs, folder, "start")
+        try:
+            database = _wait_open(site, sockets)
+            seconds = time.monotonic() - began
+            position = str(database.value("select pg_current_wal_lsn()::text"))
+            _check(site, programs, sockets, database)
+            database.close()
+        finally:
+            site.here.run([programs.path("pg_ctl"), "-D", folder, "-m", "immediate", "stop"])
+        replace(one, state=DRILLED).save()
+    site.say(
+        f"set {one.name} answered after {seconds:.1f} s, recovered to {position} "
+        f"of {format_lsn(plan.way.end)}"
+    )
+    return Drill(time.time(), good=True, set=one.name, seconds=seconds, recovered_to=position)
+
+
+@contextmanager
+def _scratch(site: Site) -> Iterator[tuple[Path, Path]]:
+    """Give a data folder to be and a folder for its socket; what a killed trial left goes too."""
+    place = site.cfg.walmgr_data
+    for left in place.glob(".drill-*"):
+        shutil.rmtree(left)
+    folder = Path(tempfile.mkdtemp(prefix=".drill-", dir=place))
+    # The path of a socket may have 107 bytes only.
+    sockets = Path(tempfile.mkdtemp(prefix="walmgr-"))
+    try:
+        yield folder / "data", sockets
+    finally:
+        shutil.rmtree(folder)
+        shutil.rmtree(sockets)
+
+
+def _wait_open(site: Site, sockets: Path) -> Database:
+    base = merge_conninfo(site.cfg.primary or "dbname=postgres", host=str(sockets), port=PORT)
+    database = site.connect("drill", base)
+
+    def opened() -> bool:
+        try:
+            return not database.value("select pg_is_in_recovery()")
+        except SkytoolsError:
+            return False
+
+    wait_until(opened, "the restored server opens", RECOVERY_TIMEOUT)
+    return database
+
+
+def _check(site: Site, programs: Programs, sockets: Path, database: Database) -> None:
+    """Run pg_amcheck over all databases, and the query of the ini. Raises SkytoolsError."""
+    user = str(database.value("select current_user"))
+    where = ["-h", str(sockets), "-p", PORT, "-U", user]
+    words = [
+        str(programs.path("pg_amcheck")),
+        *where,
+        "--all",
+        "--install-missing",
+        "--no-password",
+    ]
+    site.here.check(words)
+    query = site.cfg.drill_query
+    if query and not database.value(query):
+        raise SkytoolsError(f"drill_query found nothing: {query}")

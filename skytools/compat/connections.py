@@ -68,9 +68,14 @@ class Cached:
     def notified(self) -> bool:
         """Tell whether a notification has come since the last call; reads without blocking.
 
-        They stay in conn.notifies for the script, the newest of them.
+        They stay in conn.notifies for the script, the newest of them. A connection that is
+        lost counts as news: the next round opens another.
         """
-        self.conn.poll()
+        try:
+            self.conn.poll()
+        except DBError:
+            self.close()
+            return True
         notifies = self.conn.notifies
         fresh = len(notifies) > self._seen
         del notifies[:-MAX_NOTIFIES]

@@ -79,10 +79,14 @@ class DBScript(BaseScript):
         wanted = dict(self._db_defaults.get(dbname, {}))
         wanted.update({key: value for key, value in given.items() if value is not None})
         name = cache or dbname
-        target = self.add_connect_string_profile(
-            wanted.get("connstr") or self.cf.get(dbname), wanted.get("profile")
-        )
         cached = self.db_cache.get(name)
+        target = wanted.get("connstr") or self.cf.get(dbname, "")
+        if target:
+            target = self.add_connect_string_profile(target, wanted.get("profile"))
+        elif cached is not None:
+            target = cached.connstr  # was given when it was opened
+        else:
+            target = self.cf.get(dbname)  # raises
         if cached is not None and (cached.connstr != target or cached.conn.closed):
             self.close_database(name)
             cached = None
@@ -149,6 +153,8 @@ class DBScript(BaseScript):
             super().sleep(secs)
         elif not any([cached.notified() for cached in alive]):
             self._runtime.wait(secs, [cached.conn for cached in alive])
+            for cached in alive:
+                cached.notified()
 
     # statements
 

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import skytools
 from skytools.core import logs, program
@@ -62,11 +63,11 @@ def _main(argv: list[str]) -> int:
     opts = parser().parse_args(argv)
     if os.geteuid() == 0 and opts.verb not in READING:
         raise UsageError(f"{opts.verb}: run it as the user of the PostgreSQL server, not as root")
+    overrides = dict(_override(item) for item in opts.set)
+    loaded = load(WalmgrConfig, opts.ini, SERVICE, overrides)
     place = Place.read(str(opts.ini), program_of_process())
     if place.host and opts.verb not in AT_HOME:
         return legacy.forward(place, argv[1:])
-    overrides = dict(_override(item) for item in opts.set)
-    loaded = load(WalmgrConfig, opts.ini, SERVICE, overrides)
     level = logging.WARNING if opts.quiet else logging.DEBUG if opts.verbose else logging.INFO
     logs.setup(level=level, console=True)
     if opts.verbose:
@@ -91,9 +92,17 @@ def _override(item: str) -> tuple[str, str]:
     return key.strip().lower(), value.strip()
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong on one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError."""
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    common = argparse.ArgumentParser(add_help=False)
+    common = Parser(add_help=False)
     common.add_argument("-q", "--quiet", action="store_true", help="tell only what went wrong")
     common.add_argument("-v", "--verbose", action="count", default=0, help="tell more")
     common.add_argument("--json", action="store_true", help="write the result as JSON")
@@ -101,7 +110,7 @@ def parser() -> argparse.ArgumentParser:
                         help="override a key of the ini")  # fmt: skip
     common.add_argument("-n", "--plan", "--not-really", action="store_true",
                         help="say what would be done and end")  # fmt: skip
-    top = argparse.ArgumentParser(prog="walmgr", description="WAL archive, backups, standby.")
+    top = Parser(prog="walmgr", description="WAL archive, backups, standby.")
     top.add_argument("-V", "--version", action="version", version=f"walmgr {skytools.__version__}")
     top.add_argument("ini", type=Path, help="ini file")
     commands = top.add_subparsers(dest="verb", required=True, metavar="VERB")

@@ -38,6 +38,8 @@ class WalmgrDaemon(Daemon[WalmgrConfig]):
 
     def __init__(self, ctx: Context, cfg: WalmgrConfig) -> None:
         super().__init__(ctx, cfg)
+        if os.geteuid() == 0:
+            raise UsageError("run it as the user of the PostgreSQL server, not as root")
         self._use(cfg)
         self.metrics = WalmgrMetrics(ctx.metrics, self._stats)
         self._failures = ctx.metrics.counter(

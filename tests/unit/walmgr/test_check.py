@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: ISC
+"""Findings from facts: each with its remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skytools.walmgr.check import CRITICAL, WARNING, Finding, check
+from skytools.walmgr.config import WalmgrConfig
+from skytools.walmgr.facts import Facts
+from skytools.walmgr.sets import VERIFIED, BackupSet
+
+NOW = 1_800_000_000.0
+CFG = WalmgrConfig(keep_backups=1)
+
+
+def facts(**changes: Any) -> Facts:
+    """Return facts of a site where all is well, but for the changes (part__key=value)."""
+    good = Facts(
+        NOW,
+        primary={
+            "system_id": 5, "timeline": 1, "in_recovery": False, "restart": None, "now": NOW,
+            "last_failed": None, "last_archived": NOW, "last_failed_wal": None,
+        },
+        standby={
+            "system_id": 5, "timeline": 1, "in_recovery": True, "stream": "streaming",
+            "pause_state": "not paused", "replay_seconds": 0.2,
+        },
+        slot={"active": True, "wal_status": "reserved", "behind": 100, "safe_wal_size": 10**9},
+        receiver_runs=True,
+        archive={"system_id": 5, "gaps": [], "conflicts": []},
+        sets=[BackupSet("s", Path("/s"), state=VERIFIED, finished=NOW - 3600)],
+    )  # fmt: skip
+    for name, value in changes.items():
+        part, _, key = name.partition("__")
+        if key:
+            getattr(good, part)[key] = value
+        else:
+            setattr(good, part, value)
+    return good
+
+
+def test_nothing_is_said_when_all_is_well() -> None:
+    assert check(CFG, facts()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "level", "text"),
+    [
+        ({"primary": None}, CRITICAL, "the primary does not answer"),
+        ({"primary__in_recovery": True}, CRITICAL, "is a standby"),
+        ({"primary__restart": ["archive_mode"]}, WARNING, "needs a restart for archive_mode"),
+        ({"primary__now": NOW - 60}, WARNING, "clocks of the two hosts differ by 60 s"),
+        ({"archive__system_id": 6}, CRITICAL, "the archive is of another cluster (6)"),
+        ({"standby": None}, CRITICAL, "the standby does not answer"),
+        ({"standby__in_recovery": False}, CRITICAL, "no standby any more"),
+        ({"standby__system_id": 6}, CRITICAL, "the standby is of another cluster"),
+        ({"standby__stream": None}, WARNING, "does not stream"),
+        ({"standby__pause_state": "paused"}, WARNING, "is paused"),
+        ({"standby__replay_seconds": 900}, WARNING, "900 s behind"),
+        ({"receiver_runs": False}, CRITICAL, "the receiver does not run"),
+        ({"slot": None}, CRITICAL, "the replication slot is missing"),
+        ({"slot__wal_status": "lost"}, CRITICAL, "the replication slot is lost"),
+        ({"slot__behind": 10**10}, WARNING, "the slot holds back 9536 MB of at most 10490 MB"),
+        ({"archive": {"missing_folder": True}}, CRITICAL, "folder is missing"),
+        ({"archive__gaps": ["x", "y"]}, CRITICAL, "2 gaps, first x"),
+        ({"archive__conflicts": ["x"]}, CRITICAL, "1 files were refused, first x"),
+        ({"primary__last_failed": NOW + 1}, WARNING, "archive_command fails"),
+        ({"sets": []}, CRITICAL, "no complete backup set"),
+        ({"disk_free": 0.05}, WARNING, "5% of"),
+        ({"disk_free": 0.01}, CRITICAL, "1% of"),
+    ],
+)
+def test_each_fault_is_found_with_its_remedy(
+    changes: dict[str, Any], level: int, text: str
+) -> None:
+    found = check(CFG, facts(**changes))
+    matching = [one for one in found if text in one.text]
+    assert [one.level for one in matching] == [level], found
+    assert all(one.remedy for one in found)
+    assert found == sorted(found, key=lambda one: -one.level)
+
+
+def test_too_few_and_too_old_sets_are_found() -> None:
+    old = facts(sets=[BackupSet("s", Path("/s"), state=VERIFIED, finished=NOW - 9 * 86400)])
+    texts = [one.text for one in check(WalmgrConfig(keep_backups=2), old)]
+    assert texts == [
+        "1 complete backup sets, 2 are asked for", "the newest backup set is 216 h old",
+    ]  # fmt: skip
+
+
+def test_a_finding_reads_as_one_line() -> None:
+    assert str(Finding(WARNING, "something is odd", "look")) == "WARNING: something is odd; look"

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: ISC
+"""The command line: bad input is one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from skytools.core.template import render_ini
+from skytools.walmgr import commands
+from skytools.walmgr.config import SERVICE, WalmgrConfig
+
+EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("wal-*.ini"))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["{ini}", "bakcup"], "invalid choice: 'bakcup'"),
+        (["/no/such.ini", "status"], "/no/such.ini: cannot be read: No such file"),
+        (["{ini}", "status", "--set", "nonsense"], "'nonsense': KEY=VALUE expected"),
+        (["{ini}", "status", "--set", "retention=never"], "retention: 'never' is neither like"),
+        (["{ini}", "restore", "--lsn", "1", "--immediate"], "not allowed with"),
+        (["{ini}", "status", "--bad"], "unrecognized arguments: --bad"),
+    ],
+)
+def test_bad_input_is_one_line(
+    words: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ini = tmp_path / "wal.ini"
+    ini.write_text("[walmgr]\nmaster_db = host=/nowhere\n")
+    assert commands.run([word.format(ini=ini) for word in words]) == 2
+    err = capsys.readouterr().err
+    assert told in err
+    assert err.count("\n") == 1
+    assert err.startswith("walmgr: ")
+
+
+def test_samples_are_there_and_good(capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(EXAMPLES) >= 2
+    for path in EXAMPLES:
+        assert commands.run([str(path), "--check"]) == 0, path
+        assert f"{path}: good" in capsys.readouterr().out
+
+
+def test_the_template_is_good(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "wal.ini"
+    path.write_text(render_ini(WalmgrConfig, SERVICE))
+    assert commands.run([str(path), "--check"]) == 0
+    assert "good" in capsys.readouterr().out

@@ -41,7 +41,7 @@ NAMES = {
 }
 
 # Modules that scripts import by name, beside those above.
-MODULES = frozenset((*NAMES, "installer_config", "tnetstrings"))
+MODULES = frozenset((*NAMES, "basetypes", "installer_config", "tnetstrings"))
 
 # Names of 3.x that are no more, and what to use.
 GONE = {

@@ -12,6 +12,8 @@ import psycopg2
 import psycopg2.extensions
 import psycopg2.extras
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+from psycopg2.extras import DictCursor as Cursor
+from psycopg2.extras import DictRow
 
 from skytools.core.db import (
     CONNECTION_DEFAULTS,
@@ -30,7 +32,9 @@ __all__ = [
     "I_SERIALIZABLE",
     "Borrowed",
     "Connection",
+    "Cursor",
     "DBError",
+    "DictRow",
     "OperationalError",
     "connect_database",
 ]
@@ -53,7 +57,7 @@ def connect_database(connstr: str, application_name: str = "skytools") -> Connec
     conn: Connection = psycopg2.connect(
         complete_conninfo(connstr, **CONNECTION_DEFAULTS),
         fallback_application_name=application_name,
-        cursor_factory=psycopg2.extras.DictCursor,
+        cursor_factory=Cursor,
     )
     return conn
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """What `import pgq` of python3-pgq 3.x offers."""
 
+from skytools.compat.pgq.baseconsumer import BatchInfo, EventList
 from skytools.compat.pgq.consumer import Consumer
 from skytools.compat.pgq.coopconsumer import CoopConsumer
 from skytools.compat.pgq.event import Event
@@ -10,9 +11,11 @@ from skytools.compat.pgq.remoteconsumer import RemoteConsumer, SerialConsumer
 from skytools.compat.pgq.status import PGQStatus
 
 __all__ = [
+    "BatchInfo",
     "Consumer",
     "CoopConsumer",
     "Event",
+    "EventList",
     "LocalConsumer",
     "PGQStatus",
     "RemoteConsumer",

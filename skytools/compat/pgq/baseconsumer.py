@@ -21,11 +21,12 @@ from skytools.compat.runtime import Runtime
 from skytools.core.db import Database
 from skytools.core.errors import DatabaseError, UsageError
 from skytools.pgq import api
-from skytools.pgq.types import BatchInfo
+from skytools.pgq.types import BatchInfo as BatchFacts
 
-__all__ = ["BaseConsumer", "EventList"]
+__all__ = ["BaseConsumer", "BatchInfo", "EventList"]
 
 EventList = list[Event] | BatchWalker
+BatchInfo = dict[str, Any]
 
 
 class BaseConsumer(DBScript):
@@ -62,7 +63,7 @@ class BaseConsumer(DBScript):
         "register": "register the consumer on the queue and end",
         "unregister": "unregister the consumer and end",
     }
-    batch_info: dict[str, Any] | None = None
+    batch_info: BatchInfo | None = None
     consumer_filter: str | None = None
 
     def __init__(self, service_name: str, db_name: str, args: Sequence[str]) -> None:
@@ -166,7 +167,7 @@ class BaseConsumer(DBScript):
         self.batch_info = batch_info(info) if info else None
         return info.id if info else None
 
-    def load_next_batch(self, db: Database) -> BatchInfo | None:
+    def load_next_batch(self, db: Database) -> BatchFacts | None:
         """Ask the server for the next batch."""
         return api.next_batch(
             db,
@@ -259,7 +260,7 @@ class BaseConsumer(DBScript):
             self.log.debug("no notifications, looking every %g s: %s", self.loop_delay, exc)
 
 
-def batch_info(info: BatchInfo) -> dict[str, Any]:
+def batch_info(info: BatchFacts) -> BatchInfo:
     """Return the dict that scripts know."""
     tick, prev = info.tick, info.prev_tick
     return {

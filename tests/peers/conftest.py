@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -81,7 +81,15 @@ def old_db(make_old_db: MakeDb) -> Database:
 
 
 @pytest.fixture
-def start_pgqd35(tmp_path: Path, spawn: Spawn) -> Iterator[StartPgqd]:
+def new_db(make_db: MakeDb) -> Database:
+    """Give a connection (autocommit) to a database with the extension pgq 4.0 and no other."""
+    database = make_db(empty=True)
+    database.execute("create extension pgq")
+    return database
+
+
+@pytest.fixture
+def start_pgqd35(tmp_path: Path, spawn: Spawn) -> StartPgqd:
     """Give a function that starts Debian's pgqd: start_pgqd35(server, "db1", ticker_period=0.1).
 
     All its periods are short unless told otherwise.
@@ -102,7 +110,7 @@ def start_pgqd35(tmp_path: Path, spawn: Spawn) -> Iterator[StartPgqd]:
         path = write_ini(tmp_path / f"pgqd35_{next(_numbers)}.ini", "pgqd", values)
         return spawn(PEERS / "usr/bin/pgqd", "-v", path, env=peer_env())
 
-    yield start
+    return start
 
 
 @pytest.fixture

@@ -1,0 +1,62 @@
+-- SPDX-License-Identifier: ISC
+-- When a ticker ticks.
+
+select pgq.create_queue('q');
+select pgq.set_queue_config('q', 'ticker_max_lag', '3 s');
+select pgq.ticker('none');
+select pgq.ticker(null);
+select pgq.force_tick('none');
+select pgq.force_tick(null);
+select pgq.ticker('q');
+select pgq.ticker('q');
+select count(pgq.insert_event('q', 't', n::text)) from generate_series(1, 1) n;
+select pgq.force_tick('q');
+select pgq.ticker('q');
+select count(pgq.insert_event('q', 't', n::text)) from generate_series(1, 3) n;
+select pgq.ticker('q');
+select pgq.set_queue_config('q', 'ticker_max_count', '5');
+select count(pgq.insert_event('q', 't', n::text)) from generate_series(1, 1) n;
+select pgq.ticker('q');
+select count(pgq.insert_event('q', 't', n::text)) from generate_series(1, 1) n;
+select pgq.ticker('q');
+select pgq.ticker('q');
+update pgq.tick set tick_time = tick_time - interval '10 seconds';
+select count(pgq.insert_event('q', 't', n::text)) from generate_series(1, 1) n;
+select pgq.ticker('q');
+update pgq.tick set tick_time = tick_time - interval '70 seconds';
+select pgq.ticker('q');
+select pgq.force_tick('q');
+select pgq.seq_getval('pgq.event_1_id_seq');
+select pgq.ticker('q');
+select tick_queue, tick_id, tick_event_seq from pgq.tick where tick_id > 2 order by tick_id;
+select pgq.ticker();
+select pgq.force_tick('q');
+select pgq.create_queue('r');
+select pgq.ticker();
+select pgq.set_queue_config('q', 'ticker_paused', 'true');
+select pgq.force_tick('q');
+select pgq.ticker('q');
+select pgq.ticker();
+select pgq.set_queue_config('q', 'ticker_paused', 'false');
+select pgq.ticker('q', 50, now(), 100);
+select pgq.set_queue_config('q', 'external_ticker', 'true');
+select pgq.ticker('q', 50, now(), 10000);
+select pgq.ticker('q', 50, now(), 10000);
+select pgq.ticker('q', null, now(), 10000);
+select pgq.ticker('q', 60, null, 10000);
+select pgq.ticker('q', 60, now(), null);
+select pgq.ticker(i_queue_name := 'q', i_tick_id := 61, i_orig_timestamp := '2020-01-01 00:00+00',
+    i_event_seq := 5);
+select pgq.ticker('none', 1, now(), 1);
+select pgq.ticker('q');
+select pgq.force_tick('q');
+select tick_id, tick_time, tick_event_seq from pgq.tick where tick_queue = 1 and tick_id >= 50
+    order by 1;
+select pgq.seq_getval('pgq.event_1_tick_seq'), pgq.seq_getval('pgq.event_1_id_seq');
+select pgq.set_queue_config('q', 'external_ticker', 'false');
+select pgq.force_tick('q');
+select pgq.ticker('q');
+select tick_id, tick_event_seq from pgq.tick where tick_queue = 1 and tick_id > 2 order by 1;
+select * from pgq.get_queue_info('q');
+update pgq.tick set tick_snapshot = '999999999:999999999:' where tick_id = 62;
+select pgq.force_tick('q');

@@ -45,7 +45,7 @@ def boot(site: Site, *, force: bool) -> Promotion:
 
     One that was killed is finished by the next.
     """
-    with locked(site.cfg.walmgr_data / ".boot.lock", "another promotion"):
+    with locked(site.cfg.home / ".boot.lock", "another promotion"):
         if site.primary_answers() is not None and not force:
             name = site.leader.name
             raise RefusedError(f"the primary {name} answers: use `switchover`; --force stops it")
@@ -78,7 +78,7 @@ def switchover(site: Site) -> Promotion:
 
     Raises RefusedError before anything is touched when one of them is not fit.
     """
-    with locked(site.cfg.walmgr_data / ".boot.lock", "another promotion"):
+    with locked(site.cfg.home / ".boot.lock", "another promotion"):
         standby = _standby(site)
         leader = site.leader
         if site.primary_answers() is None:

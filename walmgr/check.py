@@ -141,5 +141,5 @@ def _sets(cfg: WalmgrConfig, facts: Facts) -> Iterator[Finding]:
 def _disk(cfg: WalmgrConfig, facts: Facts) -> Iterator[Finding]:
     if facts.disk_free < DISK_WARNING:
         level = CRITICAL if facts.disk_free < DISK_CRITICAL else WARNING
-        text = f"{facts.disk_free:.0%} of {cfg.walmgr_data} is free"
+        text = f"{facts.disk_free:.0%} of {cfg.home} is free"
         yield Finding(level, text, "make room: lower retention and `expire`")

@@ -90,8 +90,8 @@ class WalmgrConfig(DaemonConfig):
         "", "Server settings of the standby that differ from the primary's, as name=value, comma "
         "between them.", check=_check_settings, example="port=5433",
     )  # fmt: skip
-    walmgr_data: Path = option(
-        Path("~/walshipping").expanduser(), "Folder of the archive and of the sets."
+    walmgr_data: Path | None = option(
+        None, "Folder of the archive and of the sets; default: ~/walshipping."
     )
     completed_wals: str = option("", f"The archive; default: walmgr_data/{COMPLETED}.")
     partial_wals: str = option("", f"What the receiver writes; default: walmgr_data/{PARTIALS}.")
@@ -146,6 +146,11 @@ class WalmgrConfig(DaemonConfig):
         return found
 
     @property
+    def home(self) -> Path:
+        """The folder of all that walmgr keeps."""
+        return self.walmgr_data or Path("~/walshipping").expanduser()
+
+    @property
     def completed(self) -> Path:
         """The archive's folder."""
         return self._folder(self.completed_wals, COMPLETED)
@@ -189,4 +194,4 @@ class WalmgrConfig(DaemonConfig):
         return {name.strip(): value.strip() for name, _, value in pairs}
 
     def _folder(self, given: str, name: str) -> Path:
-        return Path(split_host(given)[1]) if given else self.walmgr_data / name
+        return Path(split_host(given)[1]) if given else self.home / name

@@ -85,7 +85,7 @@ def find_tail(site: Site, segment: Segment) -> Path | None:
 def scanner(site: Site, one: BackupSet, extra: dict[str, Path] | None = None) -> Scanner:
     """Return what reads the WAL of a set's version."""
     programs = site.programs(one.version // 10000)
-    return Scanner(programs, site.archive, extra or {}, site.cfg.walmgr_data)
+    return Scanner(programs, site.archive, extra or {}, site.cfg.home)
 
 
 def scanner_of(site: Site, coverage: Coverage) -> Scanner:

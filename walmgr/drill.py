@@ -41,7 +41,7 @@ class Drill:
 
 def last_drill(site: Site) -> Drill | None:
     """Return the last trial, None without one."""
-    facts = read_json(site.cfg.walmgr_data / RESULT)
+    facts = read_json(site.cfg.home / RESULT)
     return Drill(**facts) if facts else None
 
 
@@ -52,9 +52,9 @@ def drill(site: Site) -> Drill:
         done = _drill(site, began)
     except SkytoolsError as exc:
         failed = Drill(time.time(), good=False, text=str(exc))
-        write_json(site.cfg.walmgr_data / RESULT, asdict(failed))
+        write_json(site.cfg.home / RESULT, asdict(failed))
         raise
-    write_json(site.cfg.walmgr_data / RESULT, asdict(done))
+    write_json(site.cfg.home / RESULT, asdict(done))
     return done
 
 
@@ -89,7 +89,7 @@ def _drill(site: Site, began: float) -> Drill:
 @contextmanager
 def _scratch(site: Site) -> Iterator[tuple[Path, Path]]:
     """Give a data folder to be and a folder for its socket; what a killed trial left goes too."""
-    place = site.cfg.walmgr_data
+    place = site.cfg.home
     for left in place.glob(".drill-*"):
         shutil.rmtree(left)
     folder = Path(tempfile.mkdtemp(prefix=".drill-", dir=place))

@@ -78,11 +78,11 @@ def gather(site: Site) -> Facts:
         facts.primary = _primary(site, facts)
     with suppress(SkytoolsError):
         facts.standby = _standby(site)
-    facts.receiver_runs = is_locked(site.cfg.walmgr_data / RECEIVER_LOCK)
+    facts.receiver_runs = is_locked(site.cfg.home / RECEIVER_LOCK)
     facts.sets = site.sets()
     facts.archive = _archive(site, facts.sets)
-    if site.cfg.walmgr_data.is_dir():
-        room = os.statvfs(site.cfg.walmgr_data)
+    if site.cfg.home.is_dir():
+        room = os.statvfs(site.cfg.home)
         facts.disk_free = room.f_bavail / max(room.f_blocks, 1)
     return facts
 

@@ -77,7 +77,7 @@ def plan_pair(site: Site, *, restart: bool, force: bool) -> Pairing:
 def plan_folders(site: Site, pairing: Pairing) -> None:
     """Add folders that are missing, and whose archive it is."""
     cfg = site.cfg
-    missing = [p for p in (cfg.walmgr_data, cfg.completed, cfg.partials) if not p.is_dir()]
+    missing = [p for p in (cfg.home, cfg.completed, cfg.partials) if not p.is_dir()]
     for path in missing:
         pairing.steps.append(Step(f"make folder {path}", lambda path=path: make_folder(path)))  # type: ignore[misc]
     if missing or site.archive.identity() == 0:

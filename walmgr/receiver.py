@@ -43,7 +43,7 @@ class Receiver:
     @property
     def wanted(self) -> bool:
         """Whether it should run."""
-        return not is_locked(self.site.cfg.walmgr_data / OFF)
+        return not is_locked(self.site.cfg.home / OFF)
 
     def supervise(self, programs: Programs) -> None:
         """Start it when it does not run and may; log why it ended. Raises TransientError."""
@@ -70,7 +70,7 @@ class Receiver:
         cfg = self.site.cfg
         prepare(self.site, programs)
         visible, password = split_password(self.site.stream_conninfo("receiver"))
-        fd = os.open(cfg.walmgr_data / RECEIVER_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        fd = os.open(cfg.home / RECEIVER_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         if not take(fd):
             os.close(fd)
             raise TransientError("another receiver runs for this archive")
@@ -156,8 +156,8 @@ def collect(site: Site) -> int:
 @contextmanager
 def receiver_off(site: Site) -> Iterator[None]:
     """Keep the receiver stopped during the block. Raises TransientError when it goes on."""
-    lock = site.cfg.walmgr_data / RECEIVER_LOCK
-    with locked(site.cfg.walmgr_data / OFF, "another promotion"):
+    lock = site.cfg.home / RECEIVER_LOCK
+    with locked(site.cfg.home / OFF, "another promotion"):
         wait_until(lambda: not is_locked(lock), "the receiver stops", STOP_TIMEOUT * 2)
         yield
 

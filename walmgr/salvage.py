@@ -54,7 +54,7 @@ class Salvage:
         self.programs = programs
         self.at = at
         self.history = History(at.timeline)
-        self.folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=site.cfg.walmgr_data))
+        self.folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=site.cfg.home))
         self.sources: dict[str, str] = {}
 
     def close(self) -> None:
@@ -210,7 +210,7 @@ def _is_wal(name: str) -> bool:
 
 def sweep(site: Site) -> None:
     """Remove what a promotion that was killed has left; the caller holds the lock of promotions."""
-    for path in site.cfg.walmgr_data.glob(f"{SCRATCH}*"):
+    for path in site.cfg.home.glob(f"{SCRATCH}*"):
         shutil.rmtree(path)
     for path in site.cfg.partials.glob(f"*{FINAL}"):
         path.unlink()

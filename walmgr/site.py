@@ -62,7 +62,7 @@ class Site:
 
     @property
     def _roles_path(self) -> Path:
-        return self.cfg.walmgr_data / "roles.json"
+        return self.cfg.home / "roles.json"
 
     def primary(self) -> Database:
         """Return the connection to the leader (autocommit). Raises ConfigError, TransientError."""
@@ -130,7 +130,7 @@ class Site:
 
     @property
     def _backup_lock(self) -> Path:
-        return self.cfg.walmgr_data / ".backup.lock"
+        return self.cfg.home / ".backup.lock"
 
     def say(self, text: str) -> None:
         """Tell what is done; JSON has standard output for itself."""
@@ -141,7 +141,7 @@ class Site:
 
     def require_folders(self) -> None:
         """Raise SkytoolsError unless the folders are there; never made in passing."""
-        for path in (self.cfg.walmgr_data, self.cfg.completed):
+        for path in (self.cfg.home, self.cfg.completed):
             if not path.is_dir():
                 raise SkytoolsError(f"folder {path} is missing: is it mounted? `pair` makes it")
 

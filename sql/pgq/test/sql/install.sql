@@ -34,11 +34,11 @@ select oid::regprocedure::text from pg_proc
  where pronamespace = 'pgq'::regnamespace and has_function_privilege('public', oid, 'execute')
  order by oid::regprocedure::text collate "C";
 
--- Rule: each function is for somebody, except the inner ones.
+-- Rule: each function is for somebody, except the inner ones, whose names begin with _.
 select oid::regprocedure::text from pg_proc
  where pronamespace = 'pgq'::regnamespace
    and not has_function_privilege('pgq_reader', oid, 'execute')
-   and not has_function_privilege('pgq_admin', oid, 'execute')
+   and not has_function_privilege('pgq_admin', oid, 'execute') and proname !~ '^_'
  order by oid::regprocedure::text collate "C";
 
 -- Rule: schema as clients know it: names, order and types of columns.

@@ -61,4 +61,6 @@ grant execute on function
     pgq.insert_event_at(text, timestamptz, text, text),
     pgq.insert_event_at(text, timestamptz, text, text, text, text, text, text)
    to pgq_writer;
-grant execute on function pgq.maint_compact(), pgq._tables_to_compact() to pgq_admin;
+grant execute on function
+    pgq.maint_compact(), pgq._tables_to_compact(), pgq._upgrade_columns(), pgq._make_roles()
+   to pgq_admin;

@@ -35,7 +35,9 @@ begin
     if q.queue_wake_seq is not null then
         execute format('grant select on %s to public', pgq.quote_fqname(q.queue_wake_seq));
     end if;
-    execute format('grant usage on %s to pgq_admin', pgq.quote_fqname(q.queue_event_seq));
+    if exists (select 1 from pg_roles where rolname = 'pgq_admin') then
+        execute format('grant usage on %s to pgq_admin', pgq.quote_fqname(q.queue_event_seq));
+    end if;
 
     schema_name := case when q.queue_data_pfx like '%.%' then split_part(q.queue_data_pfx, '.', 1) else 'public' end;
     parent_name := substr(q.queue_data_pfx, strpos(q.queue_data_pfx, '.') + 1);

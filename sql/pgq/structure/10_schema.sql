@@ -12,7 +12,11 @@ begin
             end if;
         end if;
     end loop;
+exception
+    when insufficient_privilege then
+        -- Who may not make roles goes on without them: only the owner has rights, and gives them to others.
+        null;
 end;
 $$;
 
-create schema pgq;
+create schema if not exists pgq;

@@ -2,7 +2,7 @@
 -- Clients read and update these tables: names, order and types of the columns are contract. New columns go last.
 
 -- Names of consumers, each of them with one cursor per queue in pgq.subscription.
-create table pgq.consumer (
+create table if not exists pgq.consumer (
     co_id serial,
     co_name text not null,
     constraint consumer_pkey primary key (co_id),
@@ -10,7 +10,7 @@ create table pgq.consumer (
 );
 
 -- Queues and their settings.
-create table pgq.queue (
+create table if not exists pgq.queue (
     queue_id serial,
     queue_name text not null,
     queue_ntables integer not null default 3,
@@ -37,7 +37,7 @@ create table pgq.queue (
 );
 
 -- Snapshots: a batch is what became visible between two of them.
-create table pgq.tick (
+create table if not exists pgq.tick (
     tick_queue int4 not null,
     tick_id bigint not null,
     tick_time timestamptz not null default now(),
@@ -47,10 +47,10 @@ create table pgq.tick (
     constraint tick_queue_fkey foreign key (tick_queue) references pgq.queue (queue_id)
 );
 
-create sequence pgq.batch_id_seq;
+create sequence if not exists pgq.batch_id_seq;
 
 -- Cursors of consumers. sub_id is not unique: subconsumers of pgq_coop share that of their main consumer.
-create table pgq.subscription (
+create table if not exists pgq.subscription (
     sub_id serial not null,
     sub_queue int4 not null,
     sub_consumer int4 not null,
@@ -65,7 +65,7 @@ create table pgq.subscription (
 );
 
 -- Parent of all event tables: reading it shows the events of all queues.
-create table pgq.event_template (
+create table if not exists pgq.event_template (
     ev_id bigint not null,
     ev_time timestamptz not null,
     ev_txid bigint not null default txid_current(),
@@ -80,7 +80,7 @@ create table pgq.event_template (
 );
 
 -- Events that wait to be given again to the consumer that asked for it: ev_owner is its sub_id.
-create table pgq.retry_queue (
+create table if not exists pgq.retry_queue (
     ev_retry_after timestamptz not null,
     ev_queue int4 not null,
     ev_id bigint not null,
@@ -97,4 +97,4 @@ create table pgq.retry_queue (
     constraint rq_pkey primary key (ev_owner, ev_id),
     constraint rq_queue_id_fkey foreign key (ev_queue) references pgq.queue (queue_id)
 );
-create index rq_retry_idx on pgq.retry_queue (ev_retry_after);
+create index if not exists rq_retry_idx on pgq.retry_queue (ev_retry_after);

@@ -5,26 +5,30 @@ begin
     if not exists (select 1 from pg_catalog.pg_roles where rolname = 'pgq_writer') then
         create role pgq_writer nologin;
     end if;
+exception
+    when insufficient_privilege then
+        -- Who may not make roles goes on without them: only the owner has rights, and gives them to others.
+        null;
 end;
 $$;
 
-create schema pgq_ext;
+create schema if not exists pgq_ext;
 
-create table pgq_ext.completed_tick (
+create table if not exists pgq_ext.completed_tick (
     consumer_id text not null,
     subconsumer_id text not null default '',
     last_tick_id bigint not null,
     primary key (consumer_id, subconsumer_id)
 );
 
-create table pgq_ext.completed_batch (
+create table if not exists pgq_ext.completed_batch (
     consumer_id text not null,
     subconsumer_id text not null default '',
     last_batch_id bigint not null,
     primary key (consumer_id, subconsumer_id)
 );
 
-create table pgq_ext.completed_event (
+create table if not exists pgq_ext.completed_event (
     consumer_id text not null,
     subconsumer_id text not null default '',
     batch_id bigint not null,
@@ -33,7 +37,7 @@ create table pgq_ext.completed_event (
 );
 
 -- The batch that rows of completed_event belong to.
-create table pgq_ext.partial_batch (
+create table if not exists pgq_ext.partial_batch (
     consumer_id text not null,
     subconsumer_id text not null default '',
     cur_batch_id bigint not null,

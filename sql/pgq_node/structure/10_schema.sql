@@ -1,2 +1,2 @@
 -- SPDX-License-Identifier: ISC
-create schema pgq_node;
+create schema if not exists pgq_node;

@@ -2,7 +2,7 @@
 -- Clients read and update these tables: names, order and types of the columns are contract. New columns go last.
 
 -- Members of each cascade, as this database knows them.
-create table pgq_node.node_location (
+create table if not exists pgq_node.node_location (
     queue_name text not null,
     node_name text not null,
     -- Connect string of libpq.
@@ -12,7 +12,7 @@ create table pgq_node.node_location (
 );
 
 -- The part that this database plays in each cascade.
-create table pgq_node.node_info (
+create table if not exists pgq_node.node_info (
     queue_name text not null,
     node_type text not null,
     node_name text not null,
@@ -34,7 +34,7 @@ create table pgq_node.node_info (
 );
 
 -- Consumers that read another node and write here, the worker among them: what they have done, whether they may run.
-create table pgq_node.local_state (
+create table if not exists pgq_node.local_state (
     queue_name text not null,
     consumer_name text not null,
     provider_node text not null,
@@ -50,7 +50,7 @@ create table pgq_node.local_state (
 );
 
 -- Nodes that read this one: both names are consumers of the queue.
-create table pgq_node.subscriber_info (
+create table if not exists pgq_node.subscriber_info (
     queue_name text not null,
     subscriber_node text not null,
     worker_name text not null,

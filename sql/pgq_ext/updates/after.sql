@@ -1,0 +1,2 @@
+-- SPDX-License-Identifier: ISC
+do $$ begin perform pgq_ext.upgrade_schema(); end $$;

@@ -66,6 +66,15 @@ docs: venv ## Write the generated pages of docs/ again
 bench: venv sql ## Measure against Debian's pgq 3.5, side by side; writes docs/benchmarks.md
 	$(BIN)/python -m bench.run --write
 
+# The suite of Debian for the two below.
+SUITE ?= trixie
+
+deb: ## Build the Debian packages for SUITE=bookworm|trixie|sid in a clean chroot (root; committed files only)
+	@tests/packaging/build.sh $(SUITE)
+
+test-deb: ## Build, install and use the packages in booted systems of SUITE (root, 10 minutes)
+	@tests/packaging/test-deb.sh $(SUITE)
+
 clean: ## Remove what was built, except .venv
 	@[ ! -f sql/Makefile ] || $(MAKE) -C sql clean >/dev/null
 	@rm -rf build .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: ISC
+# Sourced after common.sh: a booted system of its own, with systemd and a loopback network only.
+# shellcheck shell=bash
+
+machine_pid='' unshare_pid=''
+
+boot() { # FOLDER
+    local root=$1 deadline=$((SECONDS + 60))
+    rm -f "$root/usr/sbin/policy-rc.d"
+    printf 'skytools-test\n' >"$root/etc/hostname"
+    printf '127.0.0.1 localhost skytools-test\n' >"$root/etc/hosts"
+    : >"$root/etc/machine-id"
+    mkdir -p "$CHROOTS/cache-$(cat "$root/etc/skytools-suite")"
+    # shellcheck disable=SC2016
+    unshare --mount --pid --uts --ipc --cgroup --net --fork --kill-child bash -euc '
+        root=$1 cache=$2
+        mount --make-rprivate /
+        mount --bind "$root" "$root"
+        mount -t proc proc "$root/proc"
+        mount -t sysfs -o ro sysfs "$root/sys"
+        mount -t tmpfs -o mode=755 tmpfs "$root/run"
+        mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
+        mount -t tmpfs -o mode=755 tmpfs "$root/dev"
+        mkdir "$root/dev/pts" "$root/dev/shm"
+        mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts "$root/dev/pts"
+        mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
+        ln -s pts/ptmx "$root/dev/ptmx"
+        for node in null zero full random urandom tty; do
+            touch "$root/dev/$node"
+            mount --bind "/dev/$node" "$root/dev/$node"
+        done
+        mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+        mount --bind "$cache" "$root/var/cache/apt/archives"
+        ip link set lo up
+        exec env -i container=skytools PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" /sbin/init
+    ' bash "$root" "$CHROOTS/cache-$(cat "$root/etc/skytools-suite")" </dev/null >"$root.boot.log" 2>&1 &
+    unshare_pid=$!
+    while :; do
+        [ "$SECONDS" -lt "$deadline" ] || die "$root does not boot, see $root.boot.log"
+        kill -0 "$unshare_pid" 2>/dev/null || die "$root does not boot: $(tail -n 3 "$root.boot.log")"
+        machine_pid=$(cat "/proc/$unshare_pid/task/$unshare_pid/children" 2>/dev/null || true)
+        machine_pid=${machine_pid%% *}
+        case $(inside systemctl is-system-running 2>/dev/null || true) in
+            running | degraded) return 0 ;;
+        esac
+        sleep 0.2
+    done
+}
+
+# Runs a command in the booted system, as root.
+inside() {
+    nsenter -t "$machine_pid" -m -p -u -i -C -n -r -w/ \
+        env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
+}
+
+shut_down() {
+    [ -n "${unshare_pid:-}" ] || return 0
+    kill -KILL "$unshare_pid" 2>/dev/null || true
+    wait "$unshare_pid" 2>/dev/null || true
+    unshare_pid='' machine_pid=''
+}
+
+# Waits until a command succeeds; its last output is shown when it does not.
+wait_until() { # SECONDS COMMAND...
+    local deadline=$((SECONDS + $1)) last
+    shift
+    until last=$("$@" 2>&1); do
+        if [ "$SECONDS" -ge "$deadline" ]; then
+            printf 'still not so: %s\n%s\n' "$*" "$last" >&2
+            return 1
+        fi
+        sleep 0.2
+    done
+}

@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: ISC
+# Sourced by test-deb.sh: the way of a new user, on a system that was empty before.
+# shellcheck shell=bash disable=SC2154
+
+prepare_fresh() {
+    add_repository /srv/repo
+    apt_in "$root" update
+    fetch skytools skytools-ticker skytools-walmgr python3-pgq "postgresql-$N-pgq3" "postgresql-$N-pgq-node" \
+        "postgresql-$N-pgq-coop" "postgresql-$N-pgq-ext" "postgresql-$N-pgq-merge" postgresql prometheus curl jq
+}
+
+run_fresh() {
+    step "installs from an empty system; the unit is skipped, nothing fails" fresh_install
+    step "files, users, commands, completion" fresh_files
+    step "the README's way to a ticker and a consumer; systemctl start" fresh_start
+    step "events arrive" fresh_events
+    step "metrics are good, each job is a target of Debian's prometheus, rules load" fresh_prometheus
+    step "an alert fires when a job fails, and ends" fresh_alert
+    step "a killed job comes back" fresh_kill_job
+    step "a killed manager comes back, without orphans" fresh_kill_manager
+    step "reload takes over inis without a restart" fresh_reload
+    step "a faulty ini is named, the rest runs" fresh_faulty
+    step "systemctl restart" fresh_restart
+    step "PostgreSQL is restarted under it" fresh_server_restart
+    step "20 jobs start and stop" fresh_many
+    step "walmgr's unit is skipped, then archives" fresh_walmgr
+    step "upgrade to a higher version" fresh_upgrade
+    step "remove, and install again" fresh_remove
+    step "purge leaves nothing but what the user made" fresh_purge
+}
+
+fresh_install() {
+    apt_inside install skytools skytools-ticker "postgresql-$N-pgq3" "postgresql-$N-pgq-node" "postgresql-$N-pgq-coop" \
+        "postgresql-$N-pgq-ext" "postgresql-$N-pgq-merge" postgresql curl jq prometheus
+    [ "$(inside systemctl is-enabled skytools)" = enabled ]
+    [ "$(inside systemctl show -p ConditionResult --value skytools)" = no ]
+    unit_is skytools inactive
+    inside systemctl start skytools
+    unit_is skytools inactive
+    no_failed_units
+}
+
+fresh_files() {
+    [ "$(inside id -gn skytools)" = skytools ]
+    [ "$(inside getent passwd skytools | cut -d: -f6)" = /var/lib/skytools ]
+    [ "$(inside stat -c '%U:%G %a' /etc/skytools)" = "root:root 755" ]
+    [ -z "$(inside ls -A /etc/skytools)" ]
+    local program
+    for program in scriptmgr pgqd queue_mover queue_splitter simple_consumer simple_local_consumer; do
+        inside "$program" --version
+        inside test -f "/usr/share/man/man1/$program.1.gz"
+    done
+    # shellcheck disable=SC2016
+    [ "$(inside bash -c '. /usr/share/bash-completion/completions/scriptmgr
+        COMP_WORDS=(scriptmgr resta) COMP_CWORD=1; _scriptmgr; echo "${COMPREPLY[*]}"')" = restart ]
+    # Nothing from PyPI, and every module of ours can be imported with what the packages depend on.
+    inside python3 -c '
+import importlib, pkgutil, sys, skytools
+for info in pkgutil.walk_packages(skytools.__path__, "skytools."):
+    if not info.name.endswith("__main__"):
+        importlib.import_module(info.name)
+assert not [p for p in sys.path if "local/lib" in p and __import__("os").listdir(p)]'
+    local extension
+    for extension in pgq pgq_node pgq_coop pgq_ext pgq_merge; do
+        inside runuser -u postgres -- psql -Xqc "create extension if not exists $extension cascade"
+    done
+}
+
+fresh_start() {
+    make_shop
+    grant_role
+    inside install -m 640 -g skytools /usr/share/doc/skytools-ticker/examples/pgqd.ini /etc/skytools/
+    inside sed -i 's/^base_connstr.*/base_connstr = user=skytools/' /etc/skytools/pgqd.ini
+    install -m 644 "$TOP/tests/packaging/ledger.py" "$root/srv/ledger.py"
+    drop_ini ledger "$(printf '[ledger]\nscript = /srv/ledger.py\ndb = dbname=shop\nqueue_name = orders\n')"
+    inside scriptmgr check
+    inside systemctl start skytools
+    inside scriptmgr status --wait --timeout 60
+    jobs_ready 2 || { status_json; return 1; }
+    [ "$(job pgqd service)" = pgqd ]
+    [ "$(job ledger state)" = running ]
+    inside systemctl show -p StatusText --value skytools | grep '2/2 jobs ready'
+}
+
+fresh_events() {
+    produce 200
+    wait_until 30 all_arrived
+}
+
+prometheus_says() { # PATH JQ-FILTER: whether the filter is true of the answer
+    inside curl -sf "http://127.0.0.1:9090/api/v1/$1" | inside jq -e "$2"
+}
+
+fresh_prometheus() {
+    inside curl -sf http://127.0.0.1:8432/metrics >"$root/srv/metrics"
+    inside sh -c 'promtool check metrics </srv/metrics'
+    grep '^skytools_pgq_queue_events_total{' "$root/srv/metrics"
+    grep '^process_resident_memory_bytes{job_name="ledger"}' "$root/srv/metrics"
+    inside promtool check rules /usr/share/skytools/prometheus/rules.yml
+    # The same rules, but five seconds are enough.
+    inside sh -c 'sed "s/\"5m\"/\"5s\"/" /usr/share/skytools/prometheus/rules.yml >/etc/prometheus/skytools.yml'
+    inside sh -c '
+        printf "global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}\n"
+        sed "s#/usr/share/skytools/prometheus/rules.yml#/etc/prometheus/skytools.yml#" \
+            /usr/share/doc/skytools/examples/prometheus.yml
+        printf "        refresh_interval: 1s\n"' >"$root/srv/prometheus.yml"
+    inside cp /srv/prometheus.yml /etc/prometheus/prometheus.yml
+    inside systemctl restart prometheus
+    wait_until 60 prometheus_says targets \
+        '[.data.activeTargets[] | select(.health == "up") | .labels.job_name] | contains(["pgqd", "ledger"])'
+    wait_until 10 prometheus_says rules '[.data.groups[].rules[]] | length > 8 and all(.health == "ok")'
+}
+
+firing='[.data.alerts[] | select(.state == "firing" and .labels.alertname == "SkytoolsJobDown") | .labels.job_name]'
+fresh_alert() {
+    prometheus_says alerts "$firing == []"
+    inside mv /srv/ledger.py /srv/ledger.away
+    inside scriptmgr restart ledger || true
+    wait_until 60 prometheus_says alerts "$firing == [\"ledger\"]"
+    inside mv /srv/ledger.away /srv/ledger.py
+    inside scriptmgr start ledger -w
+    wait_until 60 prometheus_says alerts "$firing == []"
+    inside systemctl stop prometheus
+}
+
+fresh_kill_job() {
+    local old
+    old=$(job ledger pid)
+    produce 20
+    inside kill -KILL "$old"
+    produce 20
+    wait_until 30 jobs_ready 2
+    [ "$(job ledger pid)" != "$old" ]
+    wait_until 30 all_arrived
+}
+
+processes() { inside pgrep -u skytools || true; }
+
+fresh_kill_manager() {
+    local manager old
+    manager=$(main_pid skytools)
+    old=$(processes)
+    inside kill -KILL "$manager"
+    wait_until 30 unit_is skytools active
+    wait_until 30 jobs_ready 2
+    [ "$(main_pid skytools)" != "$manager" ]
+    local pid
+    for pid in $old; do
+        refused grep -x "$pid" <<<"$(processes)"
+    done
+    produce 20
+    wait_until 30 all_arrived
+}
+
+fresh_reload() {
+    local ticker consumer manager
+    ticker=$(job pgqd pid) consumer=$(job ledger pid) manager=$(main_pid skytools)
+    inside sed -i '$ a loop_delay = 0.5' /etc/skytools/ledger.ini
+    drop_ini second "$(printf '[second]\nscript = /srv/ledger.py\ndb = dbname=shop\nqueue_name = orders\nconsumer_name = second\n')"
+    sql "create table other (like ledger); grant insert on other to skytools"
+    inside systemctl reload skytools
+    wait_until 30 jobs_ready 3
+    [ "$(job pgqd pid)" = "$ticker" ]
+    [ "$(job ledger pid)" = "$consumer" ]
+    [ "$(main_pid skytools)" = "$manager" ]
+    inside rm /etc/skytools/second.ini
+    inside systemctl reload skytools
+    jobs_ready 2
+    sql "select pgq.unregister_consumer('orders', 'second'); delete from ledger a using ledger b where a.ctid > b.ctid and a.id = b.id"
+}
+
+fresh_faulty() {
+    drop_ini faulty "$(printf '[ledger]\nscript = /srv/ledger.py\nno_such_key = 1\n')"
+    refused inside scriptmgr check
+    inside systemctl reload skytools || true
+    wait_until 30 jobs_ready 2
+    inside rm /etc/skytools/faulty.ini
+    inside systemctl reload skytools
+    inside scriptmgr check
+    inside scriptmgr status --wait
+}
+
+fresh_restart() {
+    local old
+    old=$(job ledger pid)
+    inside systemctl restart skytools
+    inside scriptmgr status --wait
+    [ "$(job ledger pid)" != "$old" ]
+    produce 20
+    wait_until 30 all_arrived
+}
+
+fresh_server_restart() {
+    local ticker
+    ticker=$(job pgqd pid)
+    inside systemctl restart postgresql
+    wait_until 30 server_answers
+    produce 20
+    wait_until 60 all_arrived
+    wait_until 60 jobs_ready 2
+    [ "$(job pgqd pid)" = "$ticker" ]
+}
+
+fresh_many() {
+    local i begun
+    for i in $(seq 18); do
+        drop_ini "many$i" "$(printf '[many]\nscript = /srv/idle.py\ndb = dbname=shop\nqueue_name = orders\nconsumer_name = many%s\n' "$i")"
+    done
+    install -m 644 "$TOP/tests/packaging/idle.py" "$root/srv/idle.py"
+    inside systemctl stop skytools
+    begun=$EPOCHREALTIME
+    inside systemctl start skytools
+    inside scriptmgr status --wait >/dev/null
+    jobs_ready 20
+    printf 'figure: 20 jobs ready after %s s\n' "$(seconds_since "$begun")"
+    begun=$EPOCHREALTIME
+    inside systemctl stop skytools
+    printf 'figure: stopped after %s s\n' "$(seconds_since "$begun")"
+    [ -z "$(processes)" ]
+    inside find /etc/skytools -name 'many*.ini' -delete
+    for i in $(seq 18); do
+        sql "select pgq.unregister_consumer('orders', 'many$i')"
+    done
+    inside systemctl start skytools
+    inside scriptmgr status --wait
+}
+
+fresh_walmgr() {
+    apt_inside install skytools-walmgr
+    unit_is skytools-walmgr inactive
+    no_failed_units
+    inside install -d -o postgres -g postgres -m 700 /var/lib/postgresql/walshipping
+    sed "s/@N@/$N/g" "$TOP/tests/packaging/walmgr.ini" >"$root/etc/skytools-walmgr/main.ini"
+    inside chown root:postgres /etc/skytools-walmgr/main.ini
+    inside systemctl start skytools-walmgr
+    inside runuser -u postgres -- scriptmgr -I walmgr status --wait
+    sql "select pg_switch_wal()"
+    # shellcheck disable=SC2016
+    wait_until 30 inside sh -c 'test -n "$(find /var/lib/postgresql/walshipping -type f -name "0*")"'
+    inside curl -sf http://127.0.0.1:8433/metrics | grep '^skytools_walmgr_'
+    # The servers of the same user live on when the unit stops.
+    inside systemctl stop skytools-walmgr
+    sql "set max_parallel_workers_per_gather = 2; set debug_parallel_query = on; select count(*) from ledger" ||
+        sql "select count(*) from ledger"
+    inside rm /etc/skytools-walmgr/main.ini
+}
+
+fresh_upgrade() {
+    local before old
+    before=$(installed_version skytools) old=$(job ledger pid)
+    # An upgrade asks nothing about a file that the administrator has changed.
+    inside sed -i '$ a # our site' /etc/skytools.ini
+    add_repository /srv/repo/next
+    update_ours
+    produce_steadily
+    apt_inside dist-upgrade
+    [ "$(installed_version skytools)" != "$before" ]
+    inside scriptmgr status --wait
+    [ "$(job ledger pid)" != "$old" ]
+    stop_producing
+    refused inside test -e /tmp/producer-failed
+    wait_until 30 all_arrived
+    inside grep '# our site' /etc/skytools.ini
+    [ "$(inside find /etc -name '*.dpkg-*' | wc -l)" = 0 ]
+}
+
+fresh_remove() {
+    apt_inside remove skytools
+    [ -z "$(processes)" ]
+    refused inside systemctl cat skytools
+    inside test -f /etc/skytools/ledger.ini
+    apt_inside install skytools
+    wait_until 30 jobs_ready 2
+    inside grep '# our site' /etc/skytools.ini
+}
+
+fresh_purge() {
+    apt_inside purge skytools skytools-ticker skytools-walmgr python3-skytools
+    [ -z "$(processes)" ]
+    # Left: the user's inis, and what dpkg and systemd never take away; the apt source is the test's.
+    inside find / -xdev \( -path /proc -o -path /sys -o -path /srv -o -path /var/cache -o -path /var/lib/apt \
+        -o -path /var/log/journal -o -path /var/log/apt \) -prune -o -iname '*skytools*' -print | sort >"$root/srv/left"
+    printf '%s\n' /etc/apt/apt.conf.d/90skytools /etc/apt/sources.list.d/skytools.list /etc/prometheus/skytools.yml \
+        /etc/skytools /etc/skytools-suite | diff - "$root/srv/left"
+    inside test -f /etc/skytools/ledger.ini
+    [ -z "$(inside find / -xdev -name '*.py' -path '*skytools*' -not -path '/srv/*')" ]
+    # The data stays, and the extension works without a service of ours.
+    sql "select pgq.insert_event('orders', 'n', 'still there')"
+    apt_inside purge "postgresql-$N-pgq3"
+    [ -z "$(inside find "/usr/lib/postgresql/$N" "/usr/share/postgresql/$N" -name '*pgq*' -o -name skytools)" ]
+    [ "$(sql "select count(*) > 0 from pgq.event_template")" = t ]
+}

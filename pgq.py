@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """`import pgq` of python3-pgq 3.x: leads to skytools.compat.pgq, submodules by name too."""
 
+import skytools.compat.oldnames as _oldnames
 import skytools.compat.pgq as _pgq
 
 __all__ = _pgq.__all__
@@ -10,4 +11,4 @@ __path__: list[str] = []
 
 
 def __getattr__(name: str) -> object:
-    return getattr(_pgq, name)
+    return _oldnames.pgq_value(name)

@@ -64,13 +64,23 @@ GONE |= dict.fromkeys(
     GONE["TableStruct"],
 )
 
-# Modules of the top-level `pgq`; its packages are listed by themselves.
-PGQ_MODULES = frozenset(
-    (
-        *("pgq.baseconsumer", "pgq.consumer", "pgq.coopconsumer", "pgq.event"),
-        *("pgq.localconsumer", "pgq.producer", "pgq.remoteconsumer", "pgq.status"),
+PGQ_GONE = {
+    "CascadeAdmin": "its commands are those of setadm",
+    "CascadedWorker": "keep python3-pgq 3.x for workers of your own: it works with our pgq_node",
+    "MemberInfo": "read pgq_node.get_queue_locations()",
+    "NodeInfo": "read pgq_node.get_node_info()",
+    "QueueInfo": "read pgq_node.get_node_info() of each node",
+}
+
+# Modules of the top-level `pgq`; the names of python3-pgq -> ours.
+PGQ_MODULES = {
+    f"pgq.{name}": f"skytools.compat.pgq.{name}"
+    for name in (
+        *("baseconsumer", "cascade", "consumer", "coopconsumer", "event", "localconsumer"),
+        *("producer", "remoteconsumer", "status"),
     )
-)
+}
+PGQ_MODULES["pgq.cascade.consumer"] = "skytools.compat.pgq.cascadedconsumer"
 
 WHERE = {name: module for module, names in NAMES.items() for name in names.split()}
 
@@ -87,10 +97,17 @@ def value(name: str) -> object:
     raise AttributeError(text)
 
 
+def pgq_value(name: str) -> object:
+    """Return what `pgq.<name>` is. Raises AttributeError, which says what to use instead."""
+    if name in PGQ_GONE:
+        raise AttributeError(f"pgq.{name} of python3-pgq is not here: {PGQ_GONE[name]}")
+    return getattr(importlib.import_module("skytools.compat.pgq"), name)
+
+
 def target(name: str) -> str | None:
     """Return the module that an old module's name leads to, None when it is no such name."""
     if name in PGQ_MODULES:
-        return f"skytools.compat.{name}"
+        return PGQ_MODULES[name]
     package, _, module = name.partition(".")
     if package == "skytools" and module in MODULES:
         return f"skytools.compat.{module}"

@@ -2,6 +2,7 @@
 """What `import pgq` of python3-pgq 3.x offers."""
 
 from skytools.compat.pgq.baseconsumer import BatchInfo, EventList
+from skytools.compat.pgq.cascadedconsumer import CascadedConsumer
 from skytools.compat.pgq.consumer import Consumer
 from skytools.compat.pgq.coopconsumer import CoopConsumer
 from skytools.compat.pgq.event import Event
@@ -12,6 +13,7 @@ from skytools.compat.pgq.status import PGQStatus
 
 __all__ = [
     "BatchInfo",
+    "CascadedConsumer",
     "Consumer",
     "CoopConsumer",
     "Event",

@@ -12,6 +12,8 @@ BIN := $(CURDIR)/.venv/bin
 MAJOR = $$("$$PG_CONFIG" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/')
 # PYTEST_ARGS='-k ticker' narrows a run, T=tests/unit names other folders.
 PYTEST_ARGS ?=
+# Much of the suite waits for processes: two workers use two cores. WORKERS=0 runs it in one process.
+WORKERS ?= 2
 T ?= tests/unit tests/pg tests/e2e
 RATE ?= 100
 
@@ -51,7 +53,7 @@ lint: venv prepare-test ## Check style, types, layers, shell scripts and the C b
 
 test: venv prepare-test sql ## Run the whole test suite
 	. $(TOOLCHAIN); $(MAKE) -C sql installcheck PG_CONFIG="$$PG_CONFIG"
-	. $(TOOLCHAIN); SKYTOOLS_PG_MAJOR=$(MAJOR) $(BIN)/python -m pytest $(T) $(PYTEST_ARGS)
+	. $(TOOLCHAIN); SKYTOOLS_PG_MAJOR=$(MAJOR) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(T) $(PYTEST_ARGS)
 
 test-peers: venv prepare-test sql ## Test against Debian's packages of Skytools 3 (unpacked, not installed)
 	. $(TOOLCHAIN); SKYTOOLS_PG_BINDIR="$$(bench/peers.sh peers)" $(BIN)/python -m pytest tests/peers $(PYTEST_ARGS)

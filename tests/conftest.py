@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -41,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    seed = config.getoption("--seed")
+    seed = getattr(config, "workerinput", {}).get("seed", config.getoption("--seed"))
     config.stash[SEED] = int(time.time()) % 100000 if seed is None else seed
     # How long an example takes says something of the machine, not of the code.
     hypothesis.settings.register_profile(
@@ -54,6 +55,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 SEED = pytest.StashKey[int]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Give every worker of pytest-xdist the same order."""
+    node.workerinput["seed"] = node.config.stash[SEED]
 
 
 @functools.cache

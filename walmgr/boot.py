@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from skytools.core.db import Database
 from skytools.core.errors import SkytoolsError, TransientError
@@ -13,15 +15,16 @@ from skytools.walmgr import postgres
 from skytools.walmgr.errors import ProgramError, RefusedError
 from skytools.walmgr.files import locked
 from skytools.walmgr.node import Node
-from skytools.walmgr.receiver import clear_partials, collect, receiver_off, segments_in
+from skytools.walmgr.receiver import clear_partials, collect, receiver_off
 from skytools.walmgr.rejoin import rejoin
-from skytools.walmgr.salvage import Position, Salvage, sweep
+from skytools.walmgr.salvage import SCRATCH, Position, Salvage, admit_from, sweep
 from skytools.walmgr.server import wait_until
 from skytools.walmgr.site import Site
-from skytools.walmgr.wal import format_lsn, parse_lsn
+from skytools.walmgr.wal import Segment, format_lsn, parse_lsn
 
 REPLAY_TIMEOUT = 3600.0
 DRAIN_TIMEOUT = 10.0
+SEGMENT_NAME = 24
 CURRENT_TIMELINE = (
     "select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int"
 )
@@ -147,8 +150,13 @@ def _timelines_at(site: Site, position: int, size: int) -> list[int]:
     No function tells which one it replays, and the control file learns it late.
     """
     number = max(position - 1, 0) // size
-    found = segments_in(site.follower.folder / "pg_wal", size)
-    return [segment.timeline for segment in found if segment.number == number]
+    segments = _segments(site.follower, size)
+    return [segment.timeline for segment in segments if segment.number == number]
+
+
+def _segments(node: Node, size: int) -> list[Segment]:
+    names = [name for name in node.wal_names() if len(name) == SEGMENT_NAME]
+    return [Segment.parse(name, size) for name in names]
 
 
 def _take_over(site: Site, standby: Database, *, clean: bool = False) -> Promotion:
@@ -215,21 +223,20 @@ def _settle(site: Site, database: Database, timeline: int) -> int:
     Returns where the old timeline was left. Can be repeated.
     """
     size = postgres.ask_server(database).segment_size
-    folder = site.follower.folder / "pg_wal"
+    node = site.follower
     # The control file tells the new timeline, by which pg_rewind goes, from a checkpoint on.
     database.execute("checkpoint")
     # A timeline's first segment is what a standby needs to come over; while it is unfinished only
     # this server has it, and the next promotion would take it away.
-    first = database.value("select pg_walfile_name(pg_switch_wal())")
-    history = f"{timeline:08X}.history"
-    site.archive.admit(str(folder / history), history)
-    parent, switched = site.archive.history(timeline).switches[-1]
-    for segment in segments_in(folder, size):
-        left = segment.timeline == parent and segment.end <= switched
-        if left and site.archive.find(segment.name) is None:
-            site.archive.admit(str(folder / segment.name), segment.name)
-    if site.archive.find(first) is None:
-        site.archive.admit(str(folder / first), first)
+    first = str(database.value("select pg_walfile_name(pg_switch_wal())"))
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=site.cfg.home) as folder:
+        scratch = Path(folder)
+        admit_from(site, node, f"{timeline:08X}.history", scratch)
+        parent, switched = site.archive.history(timeline).switches[-1]
+        left = [s for s in _segments(node, size) if s.timeline == parent and s.end <= switched]
+        for name in [*(segment.name for segment in left), first]:
+            if site.archive.find(name) is None:
+                admit_from(site, node, name, scratch)
     site.lead(site.follower)
     ensure_slot(site)
     clear_partials(site, timeline)

@@ -107,7 +107,7 @@ class WalmgrDaemon(Daemon[WalmgrConfig]):
         self._facts_at = now
         facts = gather(self.site)
         drill = last_drill(self.site)
-        self.metrics.update(facts, ready_files(self.site.leader.data), drill)
+        self.metrics.update(facts, ready_files(self.site.leader), drill)
         if facts.primary is not None and not facts.primary["in_recovery"]:
             self.sync.apply(self.site.primary())
             newest = newest_complete(facts.sets)

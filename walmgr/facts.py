@@ -7,7 +7,6 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from skytools.core.db import Database
@@ -15,6 +14,7 @@ from skytools.core.errors import SkytoolsError
 from skytools.walmgr import postgres
 from skytools.walmgr.coverage import missing_segments
 from skytools.walmgr.files import is_locked
+from skytools.walmgr.node import Node
 from skytools.walmgr.postgres import Server
 from skytools.walmgr.sets import RUNNING, BackupSet
 from skytools.walmgr.site import Site
@@ -147,10 +147,12 @@ def is_running(sets: list[BackupSet]) -> bool:
     return any(one.state == RUNNING for one in sets)
 
 
-def ready_files(data: Path | None) -> int | None:
+def ready_files(node: Node) -> int | None:
     """Return how many files of a local primary wait to be archived, None when out of reach."""
+    if node.data is None or not node.host.local:
+        return None
     try:
-        folder = (data or Path("/nowhere")) / "pg_wal" / "archive_status"
+        folder = node.data / "pg_wal" / "archive_status"
         return sum(1 for path in folder.iterdir() if path.suffix == ".ready")
     except OSError:
         return None

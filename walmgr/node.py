@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +14,10 @@ from skytools.core.db import merge_conninfo
 from skytools.core.errors import UsageError
 from skytools.walmgr import postgres
 from skytools.walmgr.config import WalmgrConfig
+from skytools.walmgr.errors import ProgramError
+from skytools.walmgr.link import remote_command
 from skytools.walmgr.postgres import Control, Programs
-from skytools.walmgr.remote import Host
+from skytools.walmgr.remote import Host, clean_environment
 
 MASTER, SLAVE = "master", "slave"
 
@@ -62,6 +67,28 @@ class Node:
     def running(self) -> bool:
         """Whether a server runs on the data folder. Raises ProgramError when nobody can say."""
         return self.data is not None and postgres.running_pid(self.host, self.data) is not None
+
+    def wal_names(self) -> list[str]:
+        """Return the names of the WAL files it has, sorted. Raises ProgramError."""
+        return sorted(self.host.check(["ls", self.folder / "pg_wal"], timeout=30).split())
+
+    def fetch_wal(self, name: str, target: Path) -> None:
+        """Copy one of its WAL files here, durably. Raises ProgramError, OSError."""
+        source = self.folder / "pg_wal" / name
+        with target.open("wb") as file:
+            if self.host.local:
+                with source.open("rb") as original:
+                    shutil.copyfileobj(original, file, 1 << 20)
+            else:
+                words = remote_command(self.host.ssh, self.host.name, ["cat", str(source)])
+                done = subprocess.run(
+                    words, stdin=subprocess.DEVNULL, stdout=file, check=False,
+                    env=clean_environment(),
+                )  # fmt: skip
+                if done.returncode != 0:
+                    raise ProgramError(f"{self.host}: {source} cannot be read")
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def nodes(cfg: WalmgrConfig) -> dict[str, Node]:

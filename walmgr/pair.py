@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from skytools.core.db import sql
 from skytools.core.errors import UsageError
@@ -27,6 +27,7 @@ from skytools.walmgr.target import Target
 MIN_SENDERS = 5
 MIN_SLOTS = 5
 STREAM_TIMEOUT = 120.0
+JUST_NOW = 3600.0  # a set verified so lately is copied without reading the copy again
 # Says yes and keeps nothing, so that WAL does not pile up on the primary. Source: walmgr3 `stop`.
 NO_ARCHIVE = "exit 0 # walmgr stop"
 
@@ -223,6 +224,8 @@ def plan_standby(site: Site, pairing: Pairing) -> None:
     if not good and not planned:
         pairing.steps.append(Step("make a backup set", lambda: _backup(site)))
     node = site.follower
+    if not node.host.local:
+        return  # `rejoin` looks after it
     folder = node.folder
     if not is_empty(folder):
         control = node.control()
@@ -241,6 +244,8 @@ def plan_standby(site: Site, pairing: Pairing) -> None:
 
 def _build(site: Site) -> None:
     plan = recover.plan_restore(site, Target())
+    if time.time() - plan.way.one.finished < JUST_NOW:
+        plan = replace(plan, verify=False)
     programs = site.programs(plan.way.one.version // 10000)
     with site.backup_lock():
         recover.build(site, plan, programs)

@@ -131,9 +131,10 @@ def running_pid(host: Host, datadir: Path) -> int | None:
     if not first.isdigit():
         return None
     # The folder of the process tells it from one that got the number later.
-    done = host.run(["readlink", f"/proc/{first}/cwd"])
-    if done.code == 0:
-        return int(first) if done.out.strip() == str(datadir.resolve()) else None
+    script = 'test "$(readlink -f "/proc/$1/cwd")" = "$(readlink -f "$2")"'
+    if host.run(["test", "-r", f"/proc/{first}/cwd"]).code == 0:
+        done = host.run(["sh", "-c", script, "same", first, datadir])
+        return int(first) if done.code == 0 else None
     state = host.run(["cat", f"/proc/{first}/stat"])
     gone = state.code != 0 or state.out.rpartition(")")[2].split()[0] in ("Z", "X")
     return None if gone else int(first)

@@ -21,7 +21,7 @@ from skytools.walmgr.postgres import Programs
 from skytools.walmgr.remote import clean_environment
 from skytools.walmgr.server import wait_until
 from skytools.walmgr.site import Site
-from skytools.walmgr.wal import HISTORY, PARTIAL, SEGMENT, Segment, WalError, kind_of
+from skytools.walmgr.wal import HISTORY, PARTIAL, SEGMENT, WalError, kind_of
 
 log = logging.getLogger(__name__)
 
@@ -169,16 +169,6 @@ def clear_partials(site: Site, timeline: int) -> None:
             kind = kind_of(path.name)
             if kind in (SEGMENT, PARTIAL) and int(path.name[:8], 16) < timeline:
                 path.unlink()
-
-
-def segments_in(folder: Path, size: int) -> list[Segment]:
-    """Return the segments of a folder by their names, oldest first."""
-    found = []
-    for path in folder.iterdir():
-        with suppress(WalError):
-            if kind_of(path.name) == SEGMENT and path.stat().st_size == size:
-                found.append(Segment.parse(path.name, size))
-    return sorted(found, key=lambda one: (one.number, one.timeline))
 
 
 def copy_file(source: Path, target: Path) -> None:

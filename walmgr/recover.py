@@ -42,6 +42,7 @@ class Plan:
     standby: bool
     start: bool
     settings: Mapping[str, str]
+    verify: bool = True
 
     def lines(self) -> list[str]:
         """Say it for people."""
@@ -118,7 +119,7 @@ def build(site: Site, plan: Plan, programs: Programs) -> None:
             shutil.rmtree(plan.folder)
     wal = site.cfg.slave_pg_xlog if plan.folder == site.nodes[SLAVE].data else None
     copy_set(one, plan.folder, wal)
-    if one.state != UNVERIFIED:
+    if plan.verify and one.state != UNVERIFIED:
         _verify_copy(site, programs, plan.folder)
     _add_tail(plan)
     configure(site, plan)

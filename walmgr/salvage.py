@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,7 +21,6 @@ from skytools.walmgr.node import Node
 from skytools.walmgr.page import HEADER_SIZE, check_segment
 from skytools.walmgr.postgres import Programs
 from skytools.walmgr.receiver import copy_file
-from skytools.walmgr.remote import clean_environment
 from skytools.walmgr.restore import FINAL, STOP
 from skytools.walmgr.site import Site
 from skytools.walmgr.wal import History, Segment, WalError, format_lsn, kind_of, parse_lsn
@@ -84,8 +82,8 @@ class Salvage:
 
     def _choose_timeline(self, dead: Node, theirs: set[str]) -> None:
         for name in sorted(n for n in theirs if n.endswith(".history")):
-            if dead.host.local and dead.data is not None and not self.site.archive.find(name):
-                self.site.archive.admit(str(dead.data / "pg_wal" / name), name)
+            if self.site.archive.find(name) is None:
+                admit_from(self.site, dead, name, self.folder)
         names = [*self.site.archive.names(), *(p.name for p in self.site.cfg.partials.iterdir())]
         known = [int(name[:8], 16) for name in names if _is_wal(name)]
         self.history = self.site.archive.history(max([self.at.timeline, *known]))
@@ -157,7 +155,7 @@ class Salvage:
         if dead.data is None:
             return set()
         try:
-            return set(dead.host.check(["ls", dead.data / "pg_wal"], timeout=30).split())
+            return set(dead.wal_names())
         except ProgramError as exc:
             self.site.say(f"nothing is salvaged from {dead.name}: {exc}")
             return set()
@@ -172,16 +170,10 @@ class Salvage:
 
     def _from_primary(self, dead: Node, segment: Segment, theirs: set[str]) -> bool:
         """Copy a segment of the dead primary; a recycled one shows by its header."""
-        if segment.name not in theirs or dead.data is None:
+        if segment.name not in theirs:
             return False
         target = self.folder / segment.name
-        source = dead.data / "pg_wal" / segment.name
-        if dead.host.local:
-            copy_file(source, target)
-        else:
-            with target.open("wb") as file:
-                words = [*dead.host.ssh, "--", dead.host.name, f"cat '{source}'"]
-                subprocess.run(words, stdout=file, check=False, env=clean_environment())
+        dead.fetch_wal(segment.name, target)
         return self._is_good(segment, target, dead.name)
 
     def _from_receiver(self, segment: Segment) -> bool:
@@ -200,6 +192,14 @@ class Salvage:
             return True
         path.unlink()
         return False
+
+
+def admit_from(site: Site, node: Node, name: str, scratch: Path) -> None:
+    """Bring a WAL file of a server into the archive. Raises WalError, ProgramError, OSError."""
+    copy = scratch / f"admit-{name}"
+    node.fetch_wal(name, copy)
+    site.archive.admit(str(copy), name)
+    copy.unlink()
 
 
 def _is_wal(name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from tests.e2e.test_walmgr_failover import DURABLE, Writer, rows, starve
 from tests.fixtures.wait import wait_until
-from tests.fixtures.walmgr import Hosts, MakeHosts
+from tests.fixtures.walmgr import REMOTE, Hosts, MakeHosts
 
 
 def two_hosts(make_hosts: MakeHosts) -> Hosts:
@@ -18,7 +18,8 @@ def two_hosts(make_hosts: MakeHosts) -> Hosts:
         f"slave_config = {hosts.ini}\nssh_command = {ssh}\nwalmgr_data = {hosts.data}\n"
     )
     hosts.write_ini(
-        master_host="primary.example", master_ini=str(theirs), ssh_command=ssh,
+        master_host="primary.example", master_data=str(REMOTE / "a" / "data"),
+        master_ini=str(theirs), ssh_command=ssh,
         slave_db=hosts.standby.conninfo(),
         master_settings=f"unix_socket_directories={hosts.primary.socket_dir}",
     )  # fmt: skip

@@ -33,7 +33,7 @@ grant execute on function
 
 grant execute on function
     pgq.insert_event(text, text, text), pgq.insert_event(text, text, text, text, text, text, text),
-    pgq.current_event_table(text), pgq.logutriga()
+    pgq.current_event_table(text), pgq.jsontriga(), pgq.logutriga(), pgq.sqltriga()
    to pgq_writer;
 
 grant execute on function

@@ -3,16 +3,28 @@
 -- Function: pgq.logutriga(0)
 --
 --      Trigger that writes changes of a table to a queue: ev_type I:, U: or D: with the key columns, or R for
---      TRUNCATE; ev_data the row, urlencoded; ev_extra1 the table. Row level for INSERT, UPDATE, DELETE,
---      statement level for TRUNCATE. Does nothing when session_replication_role is local.
+--      TRUNCATE; ev_data the row, urlencoded; ev_extra1 the table. Does nothing when session_replication_role is
+--      local. Of an UPDATE each row is an event, changed or not.
+--
+--      FOR EACH ROW for INSERT, UPDATE, DELETE; of a partitioned table the event names the table that the trigger was
+--      created on, whatever partition the row is in. In a BEFORE trigger generated columns have no values yet: they
+--      are left out of INSERT and UPDATE.
+--
+--      FOR EACH STATEMENT for TRUNCATE; and for the rest, with the same events at a fraction of the cost for many rows:
+--        create trigger a after insert on t referencing new table as n for each statement execute ...
+--        create trigger b after update on t referencing old table as o new table as n for each statement execute ...
+--        create trigger c after delete on t referencing old table as o for each statement execute ...
+--      As the server has it, these fire for the table that the statement names: of a partitioned table they do not see
+--      statements that name a partition; nor do they see what logical replication applies. And they fire after row
+--      triggers of the statement: changes that those make come first in the queue.
 --
 -- Parameters:
 --      1. name of the queue; then in any order:
---      SKIP            - BEFORE triggers: the row operation does not happen, only the event is written
+--      SKIP            - BEFORE row triggers: the row operation does not happen, only the event is written
 --      ignore=a,b      - leave these columns out; an UPDATE that changes only them makes no event
 --      pkey=a,b        - key columns, instead of the primary key
 --      backup          - UPDATE: the old row, urlencoded, in ev_extra2
---      deny            - any change is an error
+--      deny            - any change is an error; FOR EACH STATEMENT without REFERENCING: any statement
 --      when=EXPR       - write an event only if this is true
 --      ev_type=, ev_data=, ev_extra1= .. ev_extra4=EXPR - SQL expression for a field. Names of columns in EXPR
 --                        stand for values of the new row, for DELETE of the old one.
@@ -27,7 +39,8 @@
 --      trigger_protocol_violated - called in a wrong way
 --      invalid_parameter_value - unknown option, or one that does not fit
 --      undefined_column - pkey= names a column that is not there
---      feature_not_supported - UPDATE of a key column; UPDATE or DELETE without a key; denied
+--      feature_not_supported - UPDATE of a key column; UPDATE or DELETE without a key; denied; BEFORE trigger and
+--                        a generated column in the key
 -- ----------------------------------------------------------------------
 create or replace function pgq.logutriga()
 returns trigger as '$libdir/pgq', 'pgq_logutriga' language c;

@@ -7,45 +7,16 @@
  *	  The steps and their order: 1. assign the top txid, 2. read the queue row as of now, 3. lock the event table,
  *	  4. take a number, 5. write, 6. note that the ticker is to be woken (looked at before commit). 1 before 2 is
  *	  for rotation (queue.c), 3 before 4 before 6 for the ticker (pgq.ticker_sleep).
- *
- *	  Event tables as we make them are written to directly. One that has got triggers, constraints, rules or other
- *	  columns is written to by an INSERT.
  */
 #include "compat.h"
-#include "pgq.h"
+#include "event_table.h"
 
-#include "access/heapam.h"
 #include "access/table.h"
-#include "access/tableam.h"
 #include "access/xact.h"
-#include "catalog/indexing.h"
-#include "catalog/pg_type.h"
 #include "commands/sequence.h"
 #include "commands/trigger.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
-#include "nodes/execnodes.h"
-#include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
-
-/* Columns of pgq.event_template. */
-typedef enum EventColumn
-{
-	EV_ID,
-	EV_TIME,
-	EV_TXID,
-	EV_OWNER,
-	EV_RETRY,
-	EV_FIELDS					/* PGQ_NFIELDS of them */
-} EventColumn;
-
-#define N_COLUMNS (EV_FIELDS + PGQ_NFIELDS)
-
-static const Oid column_types[N_COLUMNS] = {
-	INT8OID, TIMESTAMPTZOID, INT8OID, INT4OID, INT4OID,
-	TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID
-};
 
 /*
  * Open the table that takes events now, with its lock. The transaction is a producer from here on.
@@ -111,144 +82,36 @@ count_event(PgqQueue *queue)
 	queue->count++;
 }
 
-/* Is this a table on which INSERT would do no more than store the row? */
-static bool
-is_plain_table(Relation rel)
-{
-	TupleDesc	desc = RelationGetDescr(rel);
-
-	if (rel->rd_rel->relkind != RELKIND_RELATION || rel->rd_rel->relispartition ||
-		rel->rd_rel->relrowsecurity || rel->rd_rules != NULL || rel->trigdesc != NULL ||
-		rel->rd_tableam != GetHeapamTableAmRoutine() || desc->natts != N_COLUMNS ||
-		pgq_has_generated(desc) || (desc->constr != NULL && desc->constr->num_check > 0))
-		return false;
-	for (int i = 0; i < N_COLUMNS; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
-
-		/* The first three are never NULL. */
-		if (att->attisdropped || att->atttypid != column_types[i] || (att->attnotnull && i > EV_TXID))
-			return false;
-	}
-	return true;
-}
-
-static bool
-are_plain_indexes(CatalogIndexState indexes)
-{
-	for (int i = 0; i < indexes->ri_NumIndices; i++)
-	{
-		IndexInfo  *info = indexes->ri_IndexRelationInfo[i];
-		Form_pg_index form = indexes->ri_IndexRelationDescs[i]->rd_index;
-
-		if (info->ii_Expressions != NIL || info->ii_Predicate != NIL || info->ii_ExclusionOps != NULL ||
-			!form->indimmediate)
-			return false;
-	}
-	return true;
-}
-
-/* Returns false, with nothing done, if the table is not for this. */
-static bool
-write_directly(Relation rel, Datum *values, bool *nulls)
-{
-	CatalogIndexState indexes;
-	bool		plain;
-
-	if (!is_plain_table(rel))
-		return false;
-	/* Made for catalogs, right for any heap table with plain indexes. */
-	indexes = CatalogOpenIndexes(rel);
-	plain = are_plain_indexes(indexes);
-	if (plain)
-	{
-		HeapTuple	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
-
-		CatalogTupleInsertWithInfo(rel, tuple, indexes);
-		heap_freetuple(tuple);
-	}
-	CatalogCloseIndexes(indexes);
-	return plain;
-}
-
-static void
-run_insert(Relation rel, Datum *values, bool *nulls)
-{
-	StringInfoData sql;
-	Oid			types[N_COLUMNS];
-	char		spi_nulls[N_COLUMNS];
-
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "insert into %s (ev_id, ev_time, ev_txid, ev_owner, ev_retry, ev_type, ev_data, "
-					 "ev_extra1, ev_extra2, ev_extra3, ev_extra4) "
-					 "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-					 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
-												RelationGetRelationName(rel)));
-	for (int i = 0; i < N_COLUMNS; i++)
-	{
-		types[i] = column_types[i];
-		spi_nulls[i] = nulls[i] ? 'n' : ' ';
-	}
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	if (SPI_execute_with_args(sql.data, N_COLUMNS, types, values, spi_nulls, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not insert into \"%s\"", RelationGetRelationName(rel));
-	SPI_finish();
-	pfree(sql.data);
-}
-
-/* As a function that is SECURITY DEFINER, of the owner of the table, with search_path pinned. */
-static void
-run_insert_as_owner(Relation rel, Datum *values, bool *nulls)
-{
-	Oid			user;
-	int			context;
-	int			nest_level = NewGUCNestLevel();
-
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(rel->rd_rel->relowner, context | SECURITY_LOCAL_USERID_CHANGE);
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	run_insert(rel, values, nulls);
-	AtEOXact_GUC(true, nest_level);
-	SetUserIdAndSecContext(user, context);
-}
-
 static void
 fill_columns(const PgqEvent *event, int64 id, Datum *values, bool *nulls)
 {
 	FullTransactionId top = GetTopFullTransactionId();
 
-	values[EV_ID] = Int64GetDatum(id);
-	values[EV_TIME] = TimestampTzGetDatum(event->has_time ? event->time : GetCurrentTransactionStartTimestamp());
-	values[EV_TXID] = Int64GetDatum((int64) U64FromFullTransactionId(top));
-	values[EV_OWNER] = Int32GetDatum(event->owner);
-	values[EV_RETRY] = Int32GetDatum(event->retry);
-	nulls[EV_ID] = nulls[EV_TIME] = nulls[EV_TXID] = false;
-	nulls[EV_OWNER] = !event->has_owner;
-	nulls[EV_RETRY] = !event->has_retry;
+	values[PGQ_EV_ID] = Int64GetDatum(id);
+	values[PGQ_EV_TIME] = TimestampTzGetDatum(event->has_time ? event->time : GetCurrentTransactionStartTimestamp());
+	values[PGQ_EV_TXID] = Int64GetDatum((int64) U64FromFullTransactionId(top));
+	values[PGQ_EV_OWNER] = Int32GetDatum(event->owner);
+	values[PGQ_EV_RETRY] = Int32GetDatum(event->retry);
+	nulls[PGQ_EV_ID] = nulls[PGQ_EV_TIME] = nulls[PGQ_EV_TXID] = false;
+	nulls[PGQ_EV_OWNER] = !event->has_owner;
+	nulls[PGQ_EV_RETRY] = !event->has_retry;
 	for (int i = 0; i < PGQ_NFIELDS; i++)
 	{
-		values[EV_FIELDS + i] = PointerGetDatum(event->fields[i]);
-		nulls[EV_FIELDS + i] = event->fields[i] == NULL;
+		values[PGQ_EV_FIELDS + i] = PointerGetDatum(event->fields[i]);
+		nulls[PGQ_EV_FIELDS + i] = event->fields[i] == NULL;
 	}
 }
 
-/* Returns the event's id. The number is used up even if the queue refuses the event. */
-int64
-pgq_store_event(const text *queue_name, const PgqEvent *event, PgqRights rights)
+static Relation
+open_table(const text *queue_name, PgqRights rights, PgqQueue **queue)
 {
-	PgqQueue   *queue;
 	Relation	rel;
-	Datum		values[N_COLUMNS];
-	bool		nulls[N_COLUMNS];
-	int64		id;
 
 	PreventCommandIfReadOnly("pgq.insert_event()");
 	PreventCommandIfParallelMode("pgq.insert_event()");
 	PreventCommandDuringRecovery("pgq.insert_event()");
 
-	rel = pgq_open_event_table(queue_name, &queue);
+	rel = pgq_open_event_table(queue_name, queue);
 	if (rights == PGQ_AS_CALLER)
 	{
 		AclResult	allowed = pg_class_aclcheck(RelationGetRelid(rel), GetUserId(), ACL_INSERT);
@@ -256,20 +119,81 @@ pgq_store_event(const text *queue_name, const PgqEvent *event, PgqRights rights)
 		if (allowed != ACLCHECK_OK)
 			aclcheck_error(allowed, OBJECT_TABLE, RelationGetRelationName(rel));
 	}
-	id = nextval_internal(queue->event_seq, false);
+	return rel;
+}
+
+/* Returns the event's id. The number is used up even if the queue refuses the event. */
+static int64
+make_row(PgqQueue *queue, Oid event_seq, const PgqEvent *event, Datum *values, bool *nulls)
+{
+	int64		id = nextval_internal(event_seq, false);
+
 	if (event->has_id)
 		id = event->id;
 	pgq_check_enabled(queue);
 	count_event(queue);
-
 	fill_columns(event, id, values, nulls);
-	if (!write_directly(rel, values, nulls))
-	{
-		if (rights == PGQ_AS_OWNER)
-			run_insert_as_owner(rel, values, nulls);
-		else
-			run_insert(rel, values, nulls);
-	}
+	return id;
+}
+
+/* Returns the event's id. */
+int64
+pgq_store_event(const text *queue_name, const PgqEvent *event, PgqRights rights)
+{
+	PgqQueue   *queue;
+	Relation	rel = open_table(queue_name, rights, &queue);
+	Datum		values[PGQ_NCOLUMNS];
+	bool		nulls[PGQ_NCOLUMNS];
+	int64		id = make_row(queue, queue->event_seq, event, values, nulls);
+
+	pgq_insert_row(rel, rights, values, nulls);
 	table_close(rel, NoLock);
 	return id;
+}
+
+struct PgqWriter
+{
+	PgqQueue   *queue;
+	Oid			event_seq;
+	PgqRows		rows;
+};
+
+/*
+ * Start to write many events to a queue, with few of the costs of each. The writer lives in the current memory
+ * context; after an error it must not be used again.
+ *
+ * The table is chosen once. That is safe: our txid is lower than that of any step 2 to come, so readers look for
+ * the events in this table too, as they do for those of one long INSERT. So are the numbers: each is taken when its
+ * event is given, not a block of them ahead, so the order of ids is the order of events, also of those that a
+ * function called meanwhile writes by itself.
+ */
+PgqWriter *
+pgq_begin_events(const text *queue_name, PgqRights rights)
+{
+	PgqWriter  *writer = palloc0(sizeof(PgqWriter));
+	Relation	rel = open_table(queue_name, rights, &writer->queue);
+
+	writer->event_seq = writer->queue->event_seq;
+	pgq_begin_rows(&writer->rows, rel, rights);
+	return writer;
+}
+
+/* Write an event; it may be seen in the table only after pgq_end_events. Returns its id. */
+int64
+pgq_add_event(PgqWriter *writer, const PgqEvent *event)
+{
+	Datum		values[PGQ_NCOLUMNS];
+	bool		nulls[PGQ_NCOLUMNS];
+	int64		id = make_row(writer->queue, writer->event_seq, event, values, nulls);
+
+	pgq_add_row(&writer->rows, values, nulls);
+	return id;
+}
+
+void
+pgq_end_events(PgqWriter *writer)
+{
+	pgq_end_rows(&writer->rows);
+	table_close(writer->rows.rel, NoLock);
+	pfree(writer);
 }

@@ -142,6 +142,27 @@ pgq_emit_event(text *queue_name, text *const *fields)
 	}
 }
 
+/*
+ * The same for one of many events to one queue: start with *writer NULL, and when all are written, end it unless it
+ * is still NULL.
+ */
+void
+pgq_emit_one_of_many(PgqWriter **writer, text *queue_name, text *const *fields)
+{
+	find_target();
+	if (target_is_ours)
+	{
+		PgqEvent	event = {0};
+
+		memcpy(event.fields, fields, sizeof(event.fields));
+		if (*writer == NULL)
+			*writer = pgq_begin_events(queue_name, PGQ_AS_OWNER);
+		(void) pgq_add_event(*writer, &event);
+	}
+	else
+		pgq_emit_event(queue_name, fields);
+}
+
 /* The text arguments from the given one on, as far as there are any. */
 static void
 get_fields(FunctionCallInfo fcinfo, int first_arg, text **fields)

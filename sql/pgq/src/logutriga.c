@@ -11,45 +11,65 @@ PG_FUNCTION_INFO_V1(pgq_logutriga);
 static const char operation_letters[] = {'I', 'U', 'D', 'R'};
 
 /* Bytes that stand for themselves. */
-static bool
-is_plain(unsigned char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		c == '_' || c == '.' || c == '-';
-}
+static const bool is_plain[256] = {
+	['a'... 'z'] = true, ['A'... 'Z'] = true, ['0'... '9'] = true, ['_'] = true, ['.'] = true, ['-'] = true
+};
 
-static void
-put_encoded(StringInfo out, const char *value)
+/* Room is made for so many bytes at a time: for all of a huge value it might be too much. */
+#define PIECE 4096
+
+static char *
+encode_piece(char *to, const unsigned char *value, int len)
 {
 	static const char hex[] = "0123456789abcdef";
 
-	while (*value)
+	for (int i = 0; i < len; i++)
 	{
-		size_t		plain = 0;
-		unsigned char c;
+		unsigned char c = value[i];
 
-		while (is_plain(value[plain]))
-			plain++;
-		appendBinaryStringInfoNT(out, value, plain);
-		value += plain;
-		c = *value;
-		if (c == '\0')
-			break;
-		value++;
-		if (c == ' ')
-			appendStringInfoCharMacro(out, '+');
+		if (is_plain[c])
+			*to++ = c;
+		else if (c == ' ')
+			*to++ = '+';
 		else
 		{
-			appendStringInfoCharMacro(out, '%');
-			appendStringInfoCharMacro(out, hex[c >> 4]);
-			appendStringInfoCharMacro(out, hex[c & 15]);
+			*to++ = '%';
+			*to++ = hex[c >> 4];
+			*to++ = hex[c & 15];
 		}
+	}
+	return to;
+}
+
+static void
+put_encoded(StringInfo out, const char *value, int len)
+{
+	while (len > 0)
+	{
+		int			piece = Min(len, PIECE);
+
+		enlargeStringInfo(out, 3 * piece);
+		out->len = encode_piece(out->data + out->len, (const unsigned char *) value, piece) - out->data;
+		value += piece;
+		len -= piece;
 	}
 }
 
-/* A NULL is the name alone, without =. */
-static void
-put_row(StringInfo out, PgqChange *change, Datum *values, bool *nulls)
+/* The name of a column as it is written before =. */
+char *
+pgq_url_name(const char *name)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	put_encoded(&out, name, strlen(name));
+	out.data[out.len] = '\0';
+	return out.data;
+}
+
+/* A row. A NULL is the name alone, without =. */
+void
+pgq_put_urlencoded(StringInfo out, PgqChange *change, Datum *values, bool *nulls)
 {
 	PgqTrigger *info = change->trigger;
 	bool		first = true;
@@ -58,20 +78,20 @@ put_row(StringInfo out, PgqChange *change, Datum *values, bool *nulls)
 	{
 		PgqColumn  *column = &info->columns[i];
 		int			att = column->attnum - 1;
-		char	   *value;
+		const char *value;
+		int			len;
 
 		if (!pgq_is_data_now(change, column))
 			continue;
 		if (!first)
-			appendStringInfoChar(out, '&');
+			appendStringInfoCharMacro(out, '&');
 		first = false;
-		put_encoded(out, column->name);
+		appendStringInfoString(out, column->url_name);
 		if (nulls[att])
 			continue;
-		appendStringInfoChar(out, '=');
-		value = pgq_output(column, values[att]);
-		put_encoded(out, value);
-		pfree(value);
+		appendStringInfoCharMacro(out, '=');
+		value = pgq_value_text(change, column, values[att], &len);
+		put_encoded(out, value, len);
 	}
 }
 
@@ -89,10 +109,10 @@ static void
 put_data(StringInfo out, PgqChange *change)
 {
 	if (change->op != PGQ_TRUNCATE)
-		put_row(out, change, change->values, change->nulls);
+		pgq_put_urlencoded(out, change, change->values, change->nulls);
 }
 
-static const PgqFormat urlencoded = {put_type, put_data, put_row};
+static const PgqFormat urlencoded = {PGQ_ARGS_OPTIONS, put_type, put_data, pgq_put_urlencoded};
 
 Datum
 pgq_logutriga(PG_FUNCTION_ARGS)

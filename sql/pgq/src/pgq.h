@@ -4,8 +4,9 @@
  * pgq.h
  *	  What the parts of the producer share.
  *
- *	  An event goes through these files: logutriga.c and trigger*.c (from a row to texts), insert_event.c (the SQL
- *	  functions), queue.c (which table?), event.c (into the table), wakeup.c (is the ticker asleep?).
+ *	  An event goes through these files: trigger*.c and one per format, such as logutriga.c (from a row to texts),
+ *	  insert_event.c (the SQL functions), queue.c (which table?), event.c and event_table.c (into the table),
+ *	  wakeup.c (is the ticker asleep?).
  */
 #ifndef PGQ_H
 #define PGQ_H
@@ -83,6 +84,9 @@ typedef struct PgqQueue
 	struct PgqQueue *next;		/* with the same hash */
 } PgqQueue;
 
+/* Many events on their way into one queue. */
+typedef struct PgqWriter PgqWriter;
+
 /* queue.c */
 extern void pgq_init_queues(void);
 extern PgqQueue *pgq_get_queue(const text *name);
@@ -91,10 +95,14 @@ extern PgqQueue *pgq_get_queue(const text *name);
 extern Relation pgq_open_event_table(const text *queue_name, PgqQueue **queue);
 extern void pgq_check_enabled(const PgqQueue *queue);
 extern int64 pgq_store_event(const text *queue_name, const PgqEvent *event, PgqRights rights);
+extern PgqWriter *pgq_begin_events(const text *queue_name, PgqRights rights);
+extern int64 pgq_add_event(PgqWriter *writer, const PgqEvent *event);
+extern void pgq_end_events(PgqWriter *writer);
 
 /* insert_event.c */
 extern void pgq_init_target(void);
 extern void pgq_emit_event(text *queue_name, text *const *fields);
+extern void pgq_emit_one_of_many(PgqWriter **writer, text *queue_name, text *const *fields);
 
 /* wakeup.c */
 extern void pgq_init_wakeup(void);

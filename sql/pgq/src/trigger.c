@@ -9,8 +9,6 @@
 
 #include "access/htup_details.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 static const char *const operation_names[] = {"INSERT", "UPDATE", "DELETE", "TRUNCATE"};
@@ -38,27 +36,40 @@ proceed(TriggerData *data)
 	return PointerGetDatum(data->tg_trigtuple);
 }
 
-static void
-protocol_error(const char *text)
+void
+pgq_protocol_error(const char *text, const char *hint)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-			 errmsg("%s", text)));
+			 errmsg("%s", text),
+			 hint ? errhint("%s", hint) : 0));
 }
 
 static void
 check_level(TriggerData *data, PgqOperation op)
 {
 	if (TRIGGER_FIRED_INSTEAD(data->tg_event))
-		protocol_error("pgq trigger cannot be used INSTEAD OF");
+		pgq_protocol_error("pgq trigger cannot be used INSTEAD OF", NULL);
 	if (op == PGQ_TRUNCATE && !TRIGGER_FIRED_FOR_STATEMENT(data->tg_event))
-		protocol_error("pgq trigger for TRUNCATE must be FOR EACH STATEMENT");
-	if (op != PGQ_TRUNCATE && !TRIGGER_FIRED_FOR_ROW(data->tg_event))
-		protocol_error("pgq trigger for INSERT, UPDATE and DELETE must be FOR EACH ROW");
+		pgq_protocol_error("pgq trigger for TRUNCATE must be FOR EACH STATEMENT", NULL);
 }
 
+/* A key that is not computed yet cannot be told. */
 static void
-check_options(TriggerData *data, PgqTrigger *info, PgqOperation op)
+check_known_key(const TriggerData *data, PgqTrigger *info)
+{
+	for (int i = 0; i < info->nkeys; i++)
+		if (info->keys[i]->is_generated)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("key column \"%s\" of table \"%s.%s\" is generated: it has no value yet in a BEFORE trigger",
+							info->keys[i]->name, info->schema_name, info->table_name),
+					 errhint("Make it an AFTER trigger, or name other key columns in its option pkey=.")));
+}
+
+/* Is the trigger allowed to tell of such a change? */
+void
+pgq_check_options(const TriggerData *data, PgqTrigger *info, PgqOperation op)
 {
 	if (op == PGQ_TRUNCATE &&
 		(info->has_ignore || info->has_pkey || info->backup || info->has_fields || info->when.source != NULL))
@@ -71,8 +82,10 @@ check_options(TriggerData *data, PgqTrigger *info, PgqOperation op)
 				 errmsg("Update/Delete on table without pkey"),
 				 errdetail("Table \"%s.%s\".", info->schema_name, info->table_name),
 				 errhint("Add a primary key, or name the key columns in the trigger's option pkey=.")));
+	if ((op == PGQ_INSERT || op == PGQ_UPDATE) && TRIGGER_FIRED_BEFORE(data->tg_event))
+		check_known_key(data, info);
 	if (info->skip && !TRIGGER_FIRED_BEFORE(data->tg_event))
-		protocol_error("pgq trigger with SKIP must be BEFORE");
+		pgq_protocol_error("pgq trigger with SKIP must be BEFORE", NULL);
 	if (info->deny)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -91,10 +104,8 @@ deform(Relation rel, HeapTuple tuple, Datum **values, bool **nulls)
 }
 
 static void
-fill_rows(PgqChange *change)
+fill_rows(PgqChange *change, TriggerData *data)
 {
-	TriggerData *data = change->data;
-
 	if (change->op == PGQ_UPDATE)
 	{
 		deform(data->tg_relation, data->tg_newtuple, &change->values, &change->nulls);
@@ -104,56 +115,6 @@ fill_rows(PgqChange *change)
 		deform(data->tg_relation, data->tg_trigtuple, &change->values, &change->nulls);
 }
 
-/* Text form of a value, in the current memory context. */
-char *
-pgq_output(PgqColumn *column, Datum value)
-{
-	return OutputFunctionCall(&column->output, value);
-}
-
-/* Does a value go into the event? One that the server has yet to compute does not. */
-bool
-pgq_is_data_now(const PgqChange *change, const PgqColumn *column)
-{
-	return column->is_data &&
-		!(column->is_stored_generated && TRIGGER_FIRED_BEFORE(change->data->tg_event) &&
-		  change->op != PGQ_DELETE);
-}
-
-static bool
-is_same_text(PgqColumn *column, Datum one, Datum two)
-{
-	char	   *one_text = pgq_output(column, one);
-	char	   *two_text = pgq_output(column, two);
-	bool		same = strcmp(one_text, two_text) == 0;
-
-	pfree(one_text);
-	pfree(two_text);
-	return same;
-}
-
-/*
- * Has the value changed? Values that the type calls equal may still differ, like numeric 1.0 and 1.00 or the case
- * of letters in citext; such a change is data too. Only whether a key is still the same goes by the type.
- */
-static bool
-has_changed(PgqChange *change, PgqColumn *column, bool by_type)
-{
-	int			i = column->attnum - 1;
-	Datum		old_value = change->old_values[i];
-	Datum		new_value = change->values[i];
-
-	if (change->old_nulls[i] || change->nulls[i])
-		return change->old_nulls[i] != change->nulls[i];
-	if (datum_image_eq(old_value, new_value, column->by_value, column->length))
-		return false;
-	if (!by_type)
-		return true;
-	if (column->has_equal)
-		return !DatumGetBool(FunctionCall2Coll(&column->equal, column->collation, old_value, new_value));
-	return !is_same_text(column, old_value, new_value);
-}
-
 static PgqColumn *
 find_changed_key(PgqChange *change)
 {
@@ -161,7 +122,7 @@ find_changed_key(PgqChange *change)
 
 	if (change->op == PGQ_UPDATE)
 		for (int i = 0; i < info->nkeys; i++)
-			if (has_changed(change, info->keys[i], true))
+			if (pgq_key_has_changed(change, info->keys[i]))
 				return info->keys[i];
 	return NULL;
 }
@@ -179,7 +140,7 @@ is_ignored(PgqChange *change)
 	{
 		PgqColumn  *column = &info->columns[i];
 
-		if (!has_changed(change, column, false))
+		if (!pgq_has_changed(change, column))
 			continue;
 		if (!column->is_ignored)
 			return false;
@@ -188,9 +149,12 @@ is_ignored(PgqChange *change)
 	return only_ignored;
 }
 
-/* A key must not change, not even in a column to ignore, unless the row is filtered out anyway. */
-static bool
-makes_event(PgqChange *change)
+/*
+ * Does the change make an event? A key must not change, not even in a column to ignore, unless the row is filtered
+ * out anyway.
+ */
+bool
+pgq_makes_event(PgqChange *change)
 {
 	PgqTrigger *info = change->trigger;
 	PgqColumn  *key = find_changed_key(change);
@@ -208,16 +172,25 @@ makes_event(PgqChange *change)
 	return true;
 }
 
-/* Text that is built in place: room for the header of a varlena comes first. */
 void
-pgq_begin_text(StringInfo out)
+pgq_init_texts(PgqTexts *texts)
 {
-	initStringInfo(out);
+	initStringInfo(&texts->type);
+	initStringInfo(&texts->data);
+	initStringInfo(&texts->backup);
+	initStringInfo(&texts->value);
+}
+
+/* Text that is built in place: room for the header of a varlena comes first. */
+static void
+begin_text(StringInfo out)
+{
+	resetStringInfo(out);
 	appendStringInfoSpaces(out, VARHDRSZ);
 }
 
-text *
-pgq_end_text(StringInfo out)
+static text *
+end_text(StringInfo out)
 {
 	SET_VARSIZE(out->data, out->len);
 	return (text *) out->data;
@@ -227,10 +200,13 @@ static text *
 column_text(PgqChange *change, PgqColumn *column)
 {
 	int			i = column->attnum - 1;
+	int			len;
+	const char *value;
 
 	if (change->nulls[i])
 		return NULL;
-	return cstring_to_text(pgq_output(column, change->values[i]));
+	value = pgq_value_text(change, column, change->values[i], &len);
+	return cstring_to_text_with_len(value, len);
 }
 
 /* Magic columns replace fields; so do expressions, which come after. */
@@ -249,27 +225,52 @@ replace_fields(PgqChange *change, text **fields)
 				fields[i] = pgq_field_value(change, i);
 }
 
-static void
-emit_change(PgqChange *change, const PgqFormat *format)
+/* Make the fields of the event. They stay until the texts are used again. */
+void
+pgq_fill_fields(PgqChange *change, const PgqFormat *format, text **fields)
 {
-	text	   *fields[PGQ_NFIELDS] = {0};
-	StringInfoData out;
+	PgqTexts   *texts = change->texts;
 
-	pgq_begin_text(&out);
-	format->put_type(&out, change);
-	fields[PGQ_TYPE] = pgq_end_text(&out);
-	pgq_begin_text(&out);
-	format->put_data(&out, change);
-	fields[PGQ_DATA] = pgq_end_text(&out);
+	begin_text(&texts->type);
+	format->put_type(&texts->type, change);
+	fields[PGQ_TYPE] = end_text(&texts->type);
+	begin_text(&texts->data);
+	format->put_data(&texts->data, change);
+	fields[PGQ_DATA] = end_text(&texts->data);
 	fields[PGQ_EXTRA1] = change->trigger->full_name;
+	fields[PGQ_EXTRA2] = fields[PGQ_EXTRA3] = fields[PGQ_EXTRA4] = NULL;
 	if (change->trigger->backup && change->op == PGQ_UPDATE)
 	{
-		pgq_begin_text(&out);
-		format->put_row(&out, change, change->old_values, change->old_nulls);
-		fields[PGQ_EXTRA2] = pgq_end_text(&out);
+		begin_text(&texts->backup);
+		format->put_row(&texts->backup, change, change->old_values, change->old_nulls);
+		fields[PGQ_EXTRA2] = end_text(&texts->backup);
 	}
-	replace_fields(change, fields);
-	pgq_emit_event(change->trigger->queue_name, fields);
+	if (change->trigger->has_magic || change->trigger->has_fields)
+		replace_fields(change, fields);
+}
+
+/* One row, or a TRUNCATE. */
+static void
+fire_once(TriggerData *data, PgqTrigger *info, PgqOperation op, const PgqFormat *format)
+{
+	PgqChange	change = {0};
+	PgqTexts	texts;
+	text	   *fields[PGQ_NFIELDS];
+
+	pgq_check_options(data, info, op);
+	pgq_init_texts(&texts);
+	change.trigger = info;
+	change.op = op;
+	change.is_before = TRIGGER_FIRED_BEFORE(data->tg_event);
+	change.texts = &texts;
+	fill_rows(&change, data);
+	if (!pgq_makes_event(&change))
+		return;
+	pgq_fill_fields(&change, format, fields);
+	if (info->query != NULL)
+		pgq_run_query(info, fields);
+	else
+		pgq_emit_event(info->queue_name, fields);
 }
 
 /* The whole of a trigger function. */
@@ -277,21 +278,20 @@ Datum
 pgq_fire(FunctionCallInfo fcinfo, const PgqFormat *format)
 {
 	TriggerData *data = (TriggerData *) fcinfo->context;
-	PgqChange	change = {0};
+	PgqTrigger *info;
+	PgqOperation op;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
-		protocol_error("pgq trigger function must be called as a trigger");
+		pgq_protocol_error("pgq trigger function must be called as a trigger", NULL);
 	if (SessionReplicationRole == SESSION_REPLICATION_ROLE_LOCAL)
 		return proceed(data);
 
-	change.data = data;
-	change.op = get_operation(data->tg_event);
-	check_level(data, change.op);
-	change.trigger = pgq_get_trigger(data);
-	check_options(data, change.trigger, change.op);
-
-	fill_rows(&change);
-	if (makes_event(&change))
-		emit_change(&change, format);
-	return change.trigger->skip ? PointerGetDatum(NULL) : proceed(data);
+	op = get_operation(data->tg_event);
+	check_level(data, op);
+	info = pgq_get_trigger(data, format->arguments);
+	if (op != PGQ_TRUNCATE && TRIGGER_FIRED_FOR_STATEMENT(data->tg_event))
+		pgq_fire_statement(data, info, op, format);
+	else
+		fire_once(data, info, op, format);
+	return info->skip ? PointerGetDatum(NULL) : proceed(data);
 }

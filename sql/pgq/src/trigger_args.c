@@ -75,7 +75,7 @@ parse_field_option(PgqTrigger *info, const char *arg)
 }
 
 static void
-parse_option(PgqTrigger *info, const char *arg, char **ignore, char **pkey)
+parse_option(PgqTrigger *info, const char *arg, PgqColumnLists *lists)
 {
 	const char *value;
 
@@ -86,9 +86,9 @@ parse_option(PgqTrigger *info, const char *arg, char **ignore, char **pkey)
 	else if (strcmp(arg, "deny") == 0)
 		info->deny = true;
 	else if ((value = option_value(arg, "ignore")) != NULL)
-		*ignore = pstrdup(value);
+		lists->ignore = pstrdup(value);
 	else if ((value = option_value(arg, "pkey")) != NULL)
-		*pkey = pstrdup(value);
+		lists->pkey = pstrdup(value);
 	else if (!parse_field_option(info, arg))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -97,19 +97,66 @@ parse_option(PgqTrigger *info, const char *arg, char **ignore, char **pkey)
 						 "ev_extra1= to ev_extra4=.")));
 }
 
-/* Fill in what the arguments say; *ignore and *pkey are their lists, NULL if not given. */
-void
-pgq_parse_arguments(PgqTrigger *info, Trigger *trigger, char **ignore, char **pkey)
+static void
+parse_kinds(PgqTrigger *info, const char *kinds, PgqColumnLists *lists)
 {
-	*ignore = *pkey = NULL;
-	if (trigger->tgnargs < 1)
+	lists->kinds = pstrdup(kinds);
+	if (strspn(kinds, "kvi") != strlen(kinds))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("bad kinds of columns for logtriga: \"%s\"", kinds),
+				 errhint("One letter for each column: k key, v value, i ignore.")));
+	info->has_ignore = true;
+}
+
+static void
+set_queue(PgqTrigger *info, const char *name)
+{
+	info->queue = pstrdup(name);
+	info->queue_name = cstring_to_text(name);
+}
+
+static void
+check_count(Trigger *trigger, int least, int most)
+{
+	if (trigger->tgnargs < least || trigger->tgnargs > most)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("pgq trigger \"%s\" needs the name of a queue as its first argument", trigger->tgname)));
-	info->queue = pstrdup(trigger->tgargs[0]);
-	info->queue_name = cstring_to_text(info->queue);
-	for (int i = 1; i < trigger->tgnargs; i++)
-		parse_option(info, trigger->tgargs[i], ignore, pkey);
-	info->has_ignore = *ignore != NULL;
-	info->has_pkey = *pkey != NULL;
+				 least == most ?
+				 errmsg("trigger \"%s\": logtriga must be used with %d arguments", trigger->tgname, least) :
+				 errmsg("trigger \"%s\": logtriga must be used with %d or %d arguments", trigger->tgname, least, most)));
+}
+
+/* Fill in what the arguments say, but for what they say of columns: that is left in lists. */
+void
+pgq_parse_arguments(PgqTrigger *info, Trigger *trigger, PgqArguments arguments, PgqColumnLists *lists)
+{
+	char	  **args = trigger->tgargs;
+
+	memset(lists, 0, sizeof(*lists));
+	switch (arguments)
+	{
+		case PGQ_ARGS_OPTIONS:
+			if (trigger->tgnargs < 1)
+				ereport(ERROR,
+						(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						 errmsg("pgq trigger \"%s\" needs the name of a queue as its first argument",
+								trigger->tgname)));
+			set_queue(info, args[0]);
+			for (int i = 1; i < trigger->tgnargs; i++)
+				parse_option(info, args[i], lists);
+			info->has_ignore = lists->ignore != NULL;
+			info->has_pkey = lists->pkey != NULL;
+			break;
+		case PGQ_ARGS_KINDS:
+			check_count(trigger, 2, 3);
+			set_queue(info, args[0]);
+			parse_kinds(info, args[1], lists);
+			break;
+		case PGQ_ARGS_KINDS_QUERY:
+			check_count(trigger, 2, 2);
+			parse_kinds(info, args[0], lists);
+			info->query = pstrdup(args[1]);
+			break;
+	}
 }

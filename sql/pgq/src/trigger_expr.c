@@ -223,24 +223,31 @@ free_plan(void *arg)
 	SPI_freeplan((SPIPlanPtr) arg);
 }
 
-static void
-keep_plan(PgqTrigger *info, PgqExpr *expr)
+/* Prepare a query, for as long as the trigger is known; the caller has connected. */
+SPIPlanPtr
+pgq_keep_plan(PgqTrigger *info, const char *query, int nparams, Oid *types)
 {
-	Oid		   *types = palloc(sizeof(Oid) * Max(expr->nparams, 1));
 	MemoryContextCallback *callback;
-	SPIPlanPtr	plan;
+	SPIPlanPtr	plan = SPI_prepare(query, nparams, types);
 
-	for (int i = 0; i < expr->nparams; i++)
-		types[i] = info->columns[expr->params[i]].type;
-	plan = SPI_prepare(expr->query, expr->nparams, types);
 	if (plan == NULL)
-		elog(ERROR, "could not prepare \"%s\": %s", expr->query, SPI_result_code_string(SPI_result));
+		elog(ERROR, "could not prepare \"%s\": %s", query, SPI_result_code_string(SPI_result));
 	callback = MemoryContextAlloc(info->context, sizeof(*callback));
 	SPI_keepplan(plan);
 	callback->func = free_plan;
 	callback->arg = plan;
 	MemoryContextRegisterResetCallback(info->context, callback);
-	expr->plan = plan;
+	return plan;
+}
+
+static void
+prepare_expr(PgqTrigger *info, PgqExpr *expr)
+{
+	Oid		   *types = palloc(sizeof(Oid) * Max(expr->nparams, 1));
+
+	for (int i = 0; i < expr->nparams; i++)
+		types[i] = info->columns[expr->params[i]].type;
+	expr->plan = pgq_keep_plan(info, expr->query, expr->nparams, types);
 }
 
 /* Leaves the one value that the expression yields in SPI_tuptable; the caller has connected. */
@@ -251,7 +258,7 @@ run_expr(PgqChange *change, PgqExpr *expr)
 	char	   *nulls = palloc(Max(expr->nparams, 1));
 
 	if (expr->plan == NULL)
-		keep_plan(change->trigger, expr);
+		prepare_expr(change->trigger, expr);
 	for (int i = 0; i < expr->nparams; i++)
 	{
 		int			attno = change->trigger->columns[expr->params[i]].attnum - 1;

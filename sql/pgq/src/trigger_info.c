@@ -21,7 +21,6 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
-#include "utils/typcache.h"
 
 typedef struct TriggerSlot
 {
@@ -152,47 +151,56 @@ is_listed(List *names, const char *name)
 }
 
 static void
-fill_column(PgqTrigger *info, PgqColumn *column, Form_pg_attribute att, List *ignored)
+fill_column(PgqTrigger *info, PgqColumn *column, Form_pg_attribute att)
 {
-	Oid			output;
-	TypeCacheEntry *type;
-
 	column->attnum = att->attnum;
 	column->name = pstrdup(NameStr(att->attname));
+	column->url_name = pgq_url_name(column->name);
+	column->json_name = pgq_json_name(column->name);
+	column->sql_name = pstrdup(quote_identifier(column->name));
 	column->type = att->atttypid;
 	column->collation = att->attcollation;
 	column->by_value = att->attbyval;
 	column->length = att->attlen;
-	column->is_stored_generated = att->attgenerated != '\0';
+	column->is_generated = att->attgenerated != '\0';
+	column->is_identity = att->attidentity == ATTRIBUTE_IDENTITY_ALWAYS;
 	column->magic = find_magic(column->name);
-	column->is_ignored = is_listed(ignored, column->name);
-	column->is_data = !column->is_ignored && column->magic < 0;
 	if (column->magic >= 0)
 		info->has_magic = true;
+	pgq_set_output(info, column);
+}
 
-	getTypeOutputInfo(att->atttypid, &output, &column->is_varlena);
-	fmgr_info_cxt(output, &column->output, info->context);
-	/* Arrays compare by their text, as do types that have no equality. */
-	type = lookup_type_cache(att->atttypid, TYPECACHE_EQ_OPR_FINFO);
-	column->has_equal = OidIsValid(type->eq_opr_finfo.fn_oid) && !type_is_array(att->atttypid);
-	if (column->has_equal)
-		fmgr_info_cxt(type->eq_opr_finfo.fn_oid, &column->equal, info->context);
+/* The letter for the next column that is not dropped; without one it is to be ignored. */
+static char
+next_kind(const char **kinds)
+{
+	return *kinds == NULL || **kinds == '\0' ? 'i' : *(*kinds)++;
 }
 
 static void
-fill_columns(PgqTrigger *info, Relation rel, const char *ignore)
+fill_columns(PgqTrigger *info, Relation rel, const PgqColumnLists *lists)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
-	List	   *ignored = ignore ? pgq_split_names(ignore) : NIL;
+	List	   *ignored = lists->ignore ? pgq_split_names(lists->ignore) : NIL;
+	const char *kinds = lists->kinds;
 
 	info->natts = desc->natts;
 	info->columns = palloc0(sizeof(PgqColumn) * Max(desc->natts, 1));
 	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, i);
+		PgqColumn  *column;
+		char		kind;
 
-		if (!att->attisdropped && !pgq_is_virtual(att))
-			fill_column(info, &info->columns[info->ncolumns++], att, ignored);
+		if (att->attisdropped)
+			continue;
+		kind = next_kind(&kinds);
+		if (pgq_is_virtual(att))
+			continue;
+		column = &info->columns[info->ncolumns++];
+		fill_column(info, column, att);
+		column->is_ignored = lists->kinds ? kind == 'i' : is_listed(ignored, column->name);
+		column->is_data = !column->is_ignored && column->magic < 0;
 	}
 }
 
@@ -229,10 +237,46 @@ primary_key_names(Relation rel)
 	return names;
 }
 
-static void
-fill_key(PgqTrigger *info, Relation rel, const char *pkey)
+/* Names of the columns whose letter is k. */
+static List *
+key_names_of_kinds(Relation rel, const char *kinds)
 {
-	List	   *names = pkey ? pgq_split_names(pkey) : primary_key_names(rel);
+	TupleDesc	desc = RelationGetDescr(rel);
+	List	   *names = NIL;
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (!att->attisdropped && next_kind(&kinds) == 'k')
+			names = lappend(names, pstrdup(NameStr(att->attname)));
+	}
+	if (strchr(kinds, 'k') != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("key column does not exist"),
+				 errdetail("Table \"%s\" has fewer columns than the trigger has letters.",
+						   RelationGetRelationName(rel))));
+	if (names == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("need at least one key column"),
+				 errhint("Its letter is k.")));
+	return names;
+}
+
+static List *
+key_names(Relation rel, const PgqColumnLists *lists)
+{
+	if (lists->kinds != NULL)
+		return key_names_of_kinds(rel, lists->kinds);
+	return lists->pkey ? pgq_split_names(lists->pkey) : primary_key_names(rel);
+}
+
+static void
+fill_key(PgqTrigger *info, Relation rel, const PgqColumnLists *lists)
+{
+	List	   *names = key_names(rel, lists);
 	StringInfoData list;
 	ListCell   *cell;
 
@@ -259,20 +303,19 @@ fill_key(PgqTrigger *info, Relation rel, const char *pkey)
 }
 
 static PgqTrigger *
-make_trigger(TriggerData *data, MemoryContext context)
+make_trigger(TriggerData *data, PgqArguments arguments, MemoryContext context)
 {
 	Relation	rel = data->tg_relation;
 	MemoryContext old_context = MemoryContextSwitchTo(context);
 	PgqTrigger *info = palloc0(sizeof(PgqTrigger));
-	char	   *ignore;
-	char	   *pkey;
+	PgqColumnLists lists;
 
 	info->context = context;
 	info->trigger = data->tg_trigger->tgoid;
-	pgq_parse_arguments(info, data->tg_trigger, &ignore, &pkey);
+	pgq_parse_arguments(info, data->tg_trigger, arguments, &lists);
 	fill_names(info, info->trigger, rel);
-	fill_columns(info, rel, ignore);
-	fill_key(info, rel, pkey);
+	fill_columns(info, rel, &lists);
+	fill_key(info, rel, &lists);
 	pgq_parse_expr(info, &info->when);
 	for (int i = 0; i < PGQ_NFIELDS; i++)
 		pgq_parse_expr(info, &info->fields[i]);
@@ -282,7 +325,7 @@ make_trigger(TriggerData *data, MemoryContext context)
 
 /* Find what is known of the trigger that fires, or find it out. Arguments that are wrong raise an error. */
 PgqTrigger *
-pgq_get_trigger(TriggerData *data)
+pgq_get_trigger(TriggerData *data, PgqArguments arguments)
 {
 	Oid			oid = data->tg_trigger->tgoid;
 	TriggerSlot *slot;
@@ -307,7 +350,7 @@ pgq_get_trigger(TriggerData *data)
 	/* Child of the current context until it is complete: an error leaves nothing behind. */
 	context = AllocSetContextCreate(CurrentMemoryContext, "pgq trigger", ALLOCSET_SMALL_SIZES);
 	started = changes;
-	info = make_trigger(data, context);
+	info = make_trigger(data, arguments, context);
 	slot = hash_search(triggers, &oid, HASH_ENTER, &found);
 	if (found && slot->info != NULL)
 	{

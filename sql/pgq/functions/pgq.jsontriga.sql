@@ -1,0 +1,23 @@
+-- SPDX-License-Identifier: ISC
+-- ----------------------------------------------------------------------
+-- Function: pgq.jsontriga(0)
+--
+--      Trigger that writes changes of a table to a queue, in all as pgq.logutriga, but ev_type, ev_data and what
+--      backup writes are JSON objects, without blanks:
+--      ev_type {"op":"INSERT","table":["public","cat"],"pkey":["id"]}, op also UPDATE, DELETE, TRUNCATE
+--      ev_data the row; {} for TRUNCATE. bool, int2, int4, int8 and NULL as JSON has them; date, timestamp and
+--      timestamptz in ISO 8601 whatever datestyle is; the rest, also domains, as strings of their text.
+--
+-- Parameters:
+--      as of pgq.logutriga
+-- Returns:
+--      what a trigger has to
+-- Tables:
+--      through pgq.insert_event(7), as the current user
+-- Locks:
+--      as pgq.insert_event
+-- Raises:
+--      as pgq.logutriga
+-- ----------------------------------------------------------------------
+create or replace function pgq.jsontriga()
+returns trigger as '$libdir/pgq', 'pgq_jsontriga' language c;

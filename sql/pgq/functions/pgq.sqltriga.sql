@@ -1,0 +1,26 @@
+-- SPDX-License-Identifier: ISC
+-- ----------------------------------------------------------------------
+-- Function: pgq.sqltriga(0)
+--
+--      Trigger that writes changes of a table to a queue, in all as pgq.logutriga, but ev_type is I, U, D or R, and
+--      ev_data partial SQL, to be put behind insert into T, update only T set, delete from only T where:
+--      I (id,"Odd Col",n) values ('7',E'a\\b',null)
+--      U n='5',u=NULL where id='7' and k='x'     changed columns; without any the first of the key as it is
+--      D id='7'
+--      It is meant for a table of the same kind: generated columns are left out, and for columns GENERATED ALWAYS AS
+--      IDENTITY an INSERT is (id,n) overriding system value values ('7','5').
+--      What backup writes is urlencoded.
+--
+-- Parameters:
+--      as of pgq.logutriga
+-- Returns:
+--      what a trigger has to
+-- Tables:
+--      through pgq.insert_event(7), as the current user
+-- Locks:
+--      as pgq.insert_event
+-- Raises:
+--      as pgq.logutriga; null_value_not_allowed - UPDATE or DELETE of a row whose key has a NULL
+-- ----------------------------------------------------------------------
+create or replace function pgq.sqltriga()
+returns trigger as '$libdir/pgq', 'pgq_sqltriga' language c;

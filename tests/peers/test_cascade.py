@@ -51,6 +51,9 @@ class Cascade:
         )
         return self.workers[name]
 
+    def log(self, name):
+        return self.workers[name].output[-2000:]
+
     def wait_ledgers(self, expected, wait_until, nodes=("branch", "leaf")):
         for name in nodes:
             db = self.databases[name]

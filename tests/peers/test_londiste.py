@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: ISC
+"""Debian's londiste 3.11 with its SQL 3.8, on pgq, pgq_node and pgq_ext 4.0."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.peers.conftest import PEERS, peer_env, write_ini
+from tests.peers.work import make_queue
+
+NODES = ("root", "branch", "leaf")
+
+TABLES = """
+create table people (id serial primary key, name text, born date, more jsonb);
+create table "Odd ""name" (a int, b text, c numeric, primary key (b, a));
+create table parents (id int primary key);
+create table children (id int primary key, parent int references parents);
+create sequence loose;
+"""
+
+
+class Site:
+    """root -> branch -> leaf, by londiste."""
+
+    def __init__(self, make_db, spawn, run_program, folder):
+        self.databases = {name: make_db() for name in NODES}
+        self.workers = {}
+        self._spawn = spawn
+        self._run = run_program
+        self._inis = {}
+        for name, db in self.databases.items():
+            db.execute("create extension londiste version '3.8'")
+            db.execute(TABLES)
+            self._inis[name] = write_ini(
+                folder / f"{name}.ini",
+                "londiste",
+                {"job_name": f"{name}_w", "db": db.conninfo, "queue_name": "q",
+                 "pidfile": folder / f"{name}.pid", "logfile": folder / f"{name}.log",
+                 "loop_delay": 0.1, "exception_sleep": 0.3, "parallel_copies": 4},
+            )  # fmt: skip
+
+    def londiste(self, node, *words, code=0):
+        """Run a command on one node's database."""
+        done = self._run(
+            PEERS / "usr/bin/londiste", self._inis[node], *words, env=peer_env(), timeout=120
+        )
+        assert done.code == code, done.out + done.err
+        return done.out + done.err
+
+    def create(self):
+        above = None
+        for name, db in self.databases.items():
+            more = [f"--provider={above.conninfo}"] if above else []
+            self.londiste(name, f"create-{name}", name, db.conninfo, *more)
+            above = db
+
+    def start(self, name):
+        self.workers[name] = self._spawn(
+            PEERS / "usr/bin/londiste", "-v", self._inis[name], "worker", env=peer_env()
+        )
+
+    def state(self, name):
+        return dict(
+            self.databases[name].query("select table_name, merge_state from londiste.table_info")
+        )
+
+    def wait_synced(self, name, wait_until):
+        wait_until(
+            lambda: set(self.state(name).values()) == {"ok"},
+            90,
+            lambda: f"{name}: {self.state(name)}\n{self.workers[name].output[-3000:]}",
+        )
+
+
+def content(db):
+    return {
+        name: db.query(f"select * from {name} order by 1, 2")
+        for name in ("people", '"Odd ""name"', "children")
+    }
+
+
+@pytest.fixture
+def site(server, make_db, spawn, run_program, start_pgqd35, tmp_path):
+    made = Site(make_db, spawn, run_program, tmp_path)
+    made.create()
+    make_queue(made.databases["root"])  # there already; sets its ticks
+    start_pgqd35(server, *(db.name for db in made.databases.values()))
+    for name in NODES:
+        made.start(name)
+    return made
+
+
+def change(db, dice):
+    """Some changes of each kind, in a transaction each."""
+    db.execute(
+        "insert into people (name, born, more) select 'n' || n, '2000-01-01'::date + n,"
+        " jsonb_build_object('n', n) from generate_series(1, %s) n",
+        (dice.randint(1, 20),),
+    )
+    db.execute("update people set name = null where id %% 7 = %s", (dice.randint(0, 6),))
+    db.execute("delete from people where id %% 11 = %s", (dice.randint(0, 10),))
+    db.execute(
+        'insert into "Odd ""name" values (%s, %s, %s) on conflict (b, a) do update'
+        ' set c = excluded.c + 1',
+        (dice.randint(1, 5), dice.choice("xyz'\\\"\n"), dice.random()),
+    )  # fmt: skip
+
+
+def same_everywhere(site, wait_until):
+    expected = content(site.databases["root"])
+    for name in ("branch", "leaf"):
+        db = site.databases[name]
+        wait_until(
+            lambda db=db: content(db) == expected,
+            60,
+            lambda name=name: f"{name} equals root\n{site.workers[name].output[-3000:]}",
+        )
+
+
+ALL = ("people", 'Odd "name', "parents", "children")
+
+
+@pytest.mark.slow
+def test_londiste_copies_and_replicates(site, wait_until):
+    """add-table with a copy, changes while workers are killed, compare, repair."""
+    root = site.databases["root"]
+    dice = random.Random(1)
+    for _ in range(5):
+        change(root, dice)
+    root.execute("insert into parents values (1), (2)")
+    root.execute("insert into children values (1, 1), (2, 2)")
+    for name in NODES:
+        site.londiste(name, "add-table", *ALL)
+        site.londiste(name, "add-seq", "loose")
+        if name != "root":
+            site.wait_synced(name, wait_until)
+    same_everywhere(site, wait_until)
+    for _ in range(6):
+        for _ in range(5):
+            change(root, dice)
+        root.execute("insert into children select max(id) + 1, 1 from children")
+        name = dice.choice(NODES)
+        site.workers[name].kill()
+        site.start(name)
+    same_everywhere(site, wait_until)
+    for name in ("branch", "leaf"):
+        foreign = site.databases[name].value(
+            "select count(*) from pg_constraint where contype = 'f' and"
+            " conrelid = 'public.children'::regclass and convalidated"
+        )
+        assert foreign == 1, name
+    site.londiste("branch", "compare")
+    # a row of the branch is lost, and found by compare and repair
+    branch = site.databases["branch"]
+    branch.execute("set session_replication_role = replica")
+    branch.execute("delete from people where id = (select max(id) from people)")
+    assert "do not match" in site.londiste("branch", "compare", "people", code=1)
+    site.londiste("branch", "repair", "--apply", "people")
+    same_everywhere(site, wait_until)
+
+
+@pytest.mark.slow
+def test_londiste_executes_truncates_and_switches_over(site, wait_until, tmp_path):
+    """DDL through the queue, TRUNCATE, remove-table, takeover of the root by the branch."""
+    root, branch = site.databases["root"], site.databases["branch"]
+    for name in NODES:
+        site.londiste(name, "add-table", "people", "--expect-sync")
+    script = tmp_path / "ddl.sql"
+    script.write_text("alter table people add column extra text default 'x';\n")
+    site.londiste("root", "execute", script)
+    root.execute("insert into people (name) select 'n' || n from generate_series(1, 10) n")
+    same_everywhere(site, wait_until)
+    root.execute("truncate people")
+    same_everywhere(site, wait_until)
+    root.execute("insert into people (name, extra) values ('after', 'y')")
+    same_everywhere(site, wait_until)
+    site.londiste("branch", "takeover", "root")
+    assert branch.value("select pgq_node.is_root_node('q')")
+    branch.execute("insert into people (id, name) values (100, 'on the new root')")
+    for name in ("root", "leaf"):
+        db = site.databases[name]
+        wait_until(lambda db=db: db.query("select name from people where id = 100"), 60)
+    with pytest.raises(Exception, match=r"change not allowed|disallowed"):
+        root.execute("insert into people (name) values ('refused')")
+    status = site.londiste("leaf", "status")
+    assert all(name in status for name in NODES), status
+    site.londiste("leaf", "remove-table", "people")
+    site.londiste("leaf", "drop-node", "leaf")

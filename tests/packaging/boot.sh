@@ -10,6 +10,9 @@ boot() { # FOLDER
     printf 'skytools-test\n' >"$root/etc/hostname"
     printf '127.0.0.1 localhost skytools-test\n' >"$root/etc/hosts"
     : >"$root/etc/machine-id"
+    # The one thing of the sandbox that the kernel refuses in here.
+    mkdir -p "$root/etc/systemd/system/service.d"
+    printf '[Service]\nPrivateUsers=no\n' >"$root/etc/systemd/system/service.d/test.conf"
     mkdir -p "$CHROOTS/cache-$(cat "$root/etc/skytools-suite")"
     # shellcheck disable=SC2016
     unshare --mount --pid --uts --ipc --cgroup --net --fork --kill-child bash -euc '
@@ -49,8 +52,8 @@ boot() { # FOLDER
 
 # Runs a command in the booted system, as root.
 inside() {
-    nsenter -t "$machine_pid" -m -p -u -i -C -n -r -w/ \
-        env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
+    nsenter -t "$machine_pid" -m -p -u -i -C -n -r \
+        env -i -C / PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
 }
 
 shut_down() {

@@ -105,7 +105,8 @@ all_arrived() {
     [ "$missing" = 0 ] && [ "$doubled" = 0 ]
 }
 
-status_json() { inside scriptmgr status --json; }
+# Without the manager's own.
+status_json() { inside scriptmgr status --json | inside jq '[.[] | select(.job_name != "skytools-exporter")]'; }
 
 job() { # NAME KEY
     status_json | inside jq -r --arg name "$1" ".[] | select(.job_name == \$name) | .$2"

@@ -34,6 +34,15 @@ RATES: list[tuple[str, str, Work]] = [
     ("read a 200 k batch, do-nothing handler", "events/s", works.consume_rate),
 ]
 
+# What a trigger adds to a statement on 100 k rows: less is better. Theirs is a row trigger always.
+COSTS: list[tuple[str, str, Work]] = [
+    (f"{function}, {level} trigger, {operation}, added CPU", "us/row", cost)
+    for function in ("logutriga", "sqltriga", "jsontriga")
+    for level in ("row", "statement")
+    for operation in ("INSERT", "UPDATE")
+    for cost in [works.TriggerCost(function, level, operation)]
+]
+
 
 def main() -> int:
     """Run the benchmark and write the page."""
@@ -67,7 +76,7 @@ def measure(bench: Bench, opts: argparse.Namespace) -> str:
         "| work | unit | pgq 3.5 | ours | ours / 3.5 |",
         "|---|---|---|---|---|",
     ]
-    for name, unit, work in RATES:
+    for name, unit, work in RATES + COSTS:
         if opts.only in name:
             lines.append(rate_row(bench, name, unit, work, opts.rounds))
             progress(lines[-1])
@@ -107,7 +116,9 @@ def rate_row(bench: Bench, name: str, unit: str, work: Work, rounds: int) -> str
             bench.drop(side)
     ratio = statistics.median(o / t for o, t in zip(ours, theirs, strict=True))
     middle = statistics.median
-    return f"| {name} | {unit} | {middle(theirs):,.0f} | {middle(ours):,.0f} | {ratio:.2f} |"
+    digits = 0 if middle(theirs) >= 100 else 2
+    figures = " | ".join(f"{middle(side):,.{digits}f}" for side in (theirs, ours))
+    return f"| {name} | {unit} | {figures} | {ratio:.2f} |"
 
 
 def header(bench: Bench, opts: argparse.Namespace) -> str:

@@ -20,7 +20,7 @@ from skytools.core import program
 from skytools.core.config import REQUIRED, Declared, JobKeys, options
 from skytools.core.registry import daemons, load_daemon
 from skytools.core.template import describe, render_docs, show
-from skytools.pgq import Consumer, RemoteConsumer
+from skytools.pgq import Consumer, CoopConsumer, KeyedConsumer, LocalConsumer, RemoteConsumer
 from skytools.scriptmgr.cli import parser as manager_parser
 from skytools.scriptmgr.config import ManagerConfig
 from skytools.walmgr.commands import parser as walmgr_parser
@@ -50,7 +50,13 @@ def sections() -> list[Section]:
     found += [
         Section("your consumer", Consumer.Config, "Every subclass of `skytools.pgq.Consumer`."),
         Section("your remote consumer", RemoteConsumer.Config,
-                "Every subclass of `skytools.pgq.RemoteConsumer`."),
+                "Every subclass of `skytools.pgq.RemoteConsumer` or `SerialConsumer`."),
+        Section("your cooperative consumer", CoopConsumer.Config,
+                "Every subclass of `skytools.pgq.CoopConsumer`."),
+        Section("your keyed consumer", KeyedConsumer.Config,
+                "Every subclass of `skytools.pgq.KeyedConsumer`."),
+        Section("your local consumer", LocalConsumer.Config,
+                "Every subclass of `skytools.pgq.LocalConsumer`."),
     ]  # fmt: skip
     return found
 

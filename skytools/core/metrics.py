@@ -42,20 +42,31 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
+        self._counters: dict[str, Counter] = {}
+        self._gauges: dict[str, Gauge] = {}
+        self._histograms: dict[str, Histogram] = {}
 
     def counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
-        """Make a counter; `name` ends in _total."""
-        return Counter(name, text, labels, registry=self.registry)
+        """Make a counter, or return the one of that name; `name` ends in _total."""
+        if name not in self._counters:
+            self._counters[name] = Counter(name, text, labels, registry=self.registry)
+        return self._counters[name]
 
     def gauge(self, name: str, text: str, labels: Sequence[str] = ()) -> Gauge:
-        """Make a gauge."""
-        return Gauge(name, text, labels, registry=self.registry)
+        """Make a gauge, or return the one of that name."""
+        if name not in self._gauges:
+            self._gauges[name] = Gauge(name, text, labels, registry=self.registry)
+        return self._gauges[name]
 
     def histogram(
         self, name: str, text: str, labels: Sequence[str] = (), *, buckets: Sequence[float]
     ) -> Histogram:
-        """Make a histogram."""
-        return Histogram(name, text, labels, registry=self.registry, buckets=buckets)
+        """Make a histogram, or return the one of that name."""
+        if name not in self._histograms:
+            self._histograms[name] = Histogram(
+                name, text, labels, registry=self.registry, buckets=buckets
+            )
+        return self._histograms[name]
 
     def render(self) -> bytes:
         """Return the text that Prometheus scrapes."""

@@ -8,9 +8,11 @@ from skytools.pgq.batch import Batch, BatchReader
 from skytools.pgq.config import ConsumerConfig, RemoteConsumerConfig
 from skytools.pgq.consumer import Consumer
 from skytools.pgq.coop import CoopConsumer, CoopConsumerConfig
+from skytools.pgq.keyed import KeyedConsumer, KeyedConsumerConfig
 from skytools.pgq.local import LocalConsumer, LocalConsumerConfig
 from skytools.pgq.producer import NewEvent, insert_event, insert_event_at, insert_events
 from skytools.pgq.remote import RemoteConsumer, SerialConsumer
+from skytools.pgq.rows import RowChange, is_row_change, row_change
 from skytools.pgq.types import BatchInfo, ConsumerInfo, Event, QueueInfo, Tick
 
 __all__ = [
@@ -24,18 +26,23 @@ __all__ = [
     "CoopConsumerConfig",
     "Database",
     "Event",
+    "KeyedConsumer",
+    "KeyedConsumerConfig",
     "LocalConsumer",
     "LocalConsumerConfig",
     "NewEvent",
     "QueueInfo",
     "RemoteConsumer",
     "RemoteConsumerConfig",
+    "RowChange",
     "SerialConsumer",
     "Tick",
     "insert_event",
     "insert_event_at",
     "insert_events",
+    "is_row_change",
     "option",
+    "row_change",
     "run",
     "settings",
 ]

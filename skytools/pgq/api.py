@@ -82,6 +82,9 @@ _COOP_FINISH_BATCH = _call("pgq_coop.finish_batch", "i_batch_id")
 _COOP_HEARTBEAT = _call("pgq_coop.heartbeat", "i_batch_id")
 _COOP_REGISTER = _call("pgq_coop.register_subconsumer", *_COOP_NAMES)
 _COOP_UNREGISTER = _call("pgq_coop.unregister_subconsumer", *_COOP_NAMES, "i_batch_handling")
+_REGISTER_KEYED = _call("pgq.register_keyed", "i_queue_name", "i_consumer_name", "i_workers")
+_UNREGISTER_KEYED = _call("pgq.unregister_keyed", "i_queue_name", "i_consumer_name", "i_workers")
+_MOVE_CONSUMER = _call("pgq.move_consumer", "i_queue_name", "i_consumer_name", "i_from", "i_to")
 _FAIL_EVENTS = _call(
     "pgq.fail_events",
     *("i_batch_id", "i_event_ids", "i_reasons", "i_max_tries", "i_first", "i_longest"),
@@ -320,3 +323,18 @@ def coop_register(db: Database, queue: str, consumer: str, subconsumer: str) -> 
 def coop_unregister(db: Database, queue: str, consumer: str, subconsumer: str) -> bool:
     """Remove a subconsumer; false when it is unknown. DatabaseError with a batch open."""
     return bool(db.value(_COOP_UNREGISTER, (queue, consumer, subconsumer, 0)))
+
+
+def register_keyed(db: Database, queue: str, consumer: str, workers: int) -> int:
+    """Register a consumer with so many workers; returns how many workers are new."""
+    return int(db.value(_REGISTER_KEYED, (queue, consumer, workers)))
+
+
+def unregister_keyed(db: Database, queue: str, consumer: str, workers: int) -> None:
+    """Forget the workers of a consumer that were so many."""
+    db.value(_UNREGISTER_KEYED, (queue, consumer, workers))
+
+
+def move_consumer(db: Database, queue: str, consumer: str, before: int, tick_id: int) -> bool:
+    """Move a consumer without open batch to a later tick; false when it is not at `before`."""
+    return bool(db.value(_MOVE_CONSUMER, (queue, consumer, before, tick_id)))

@@ -41,6 +41,7 @@ class BaseConsumer(Daemon[ConsumerConfig]):
         self._reader: BatchReader | None = None
         self._failures = Failures()
         self._seen_registered = False
+        self.last_tick = 0  # that of the last finished batch
         self._last_tick = 0
         self._status_at = 0.0
 
@@ -74,7 +75,7 @@ class BaseConsumer(Daemon[ConsumerConfig]):
     def step(self) -> Pause:
         """Read and work on one batch."""
         self.db.check_lifetime()
-        reader = self._reader or self._subscribe()
+        reader = self.reader
         try:
             batch = reader.next()
         except DatabaseError:
@@ -88,9 +89,9 @@ class BaseConsumer(Daemon[ConsumerConfig]):
         except FatalStateError:
             raise  # says by itself where it is
         except Exception as exc:
-            self._failed(batch, exc)
+            self.failed(batch, exc)
             raise
-        self._last_tick = batch.tick.id
+        self._last_tick = self.last_tick = batch.tick.id
         self._done(batch, self.ctx.clock.monotonic() - started)
         self._ends(idle=False)
         return AGAIN
@@ -134,7 +135,7 @@ class BaseConsumer(Daemon[ConsumerConfig]):
             lag = self.ctx.clock.time() - batch.tick.time.timestamp()
             self.ctx.notify.status(f"{self._name()}: at tick {batch.tick.id}, lag {lag:.1f} s")
 
-    def _failed(self, batch: Batch, exc: Exception) -> None:
+    def failed(self, batch: Batch, exc: Exception) -> None:
         """Say where it happened; the service loop says what, rolls back and waits."""
         self.stats.failed()
         if not isinstance(exc, TransientError):
@@ -146,6 +147,11 @@ class BaseConsumer(Daemon[ConsumerConfig]):
 
     def _name(self) -> str:
         return f"queue {self.cfg.queue_name}, consumer {self.cfg.consumer}"
+
+    @property
+    def reader(self) -> BatchReader:
+        """The place in the queue; made, and the consumer registered, when there is none."""
+        return self._reader or self._subscribe()
 
     # registration
 

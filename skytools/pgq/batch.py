@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypedDict, cast
@@ -48,7 +48,7 @@ class Batch:
     faults: int = 0
     _unread: bool = False
     _iterations: int = 0
-    _only: Event | None = None
+    _given: Sequence[Event] | None = None
 
     @property
     def id(self) -> int:
@@ -83,12 +83,18 @@ class Batch:
 
     def only(self, event: Event) -> Batch:
         """Return a view of the batch that has this event alone."""
-        return Batch(self.info, self.queue, self.consumer, self.reader, _only=event)
+        return self.of((event,))
+
+    def of(self, events: Sequence[Event]) -> Batch:
+        """Return a view of the batch that has these events alone."""
+        return Batch(self.info, self.queue, self.consumer, self.reader, _given=events)
 
     def __iter__(self) -> Iterator[Event]:
-        if self._only is not None:
-            self.current = self._only
-            yield self._only
+        if self._given is not None:
+            self.events = len(self._given)
+            for event in self._given:
+                self.current = event
+                yield event
             return
         self._iterations += 1
         self._unread = True

@@ -55,7 +55,9 @@ grant execute on function
     pgq.failed_event_count(text, text), pgq.failed_event_delete(text, text, bigint),
     pgq.failed_event_retry(text, text, bigint),
     pgq.failed_event_redrive(text, text, bigint[], text, text, timestamptz),
-    pgq.failed_event_purge(text, text, bigint[], text, text, timestamptz)
+    pgq.failed_event_purge(text, text, bigint[], text, text, timestamptz),
+    pgq.register_keyed(text, text, integer), pgq.unregister_keyed(text, text, integer),
+    pgq.move_consumer(text, text, bigint, bigint)
    to pgq_reader;
 grant execute on function
     pgq.insert_event_at(text, timestamptz, text, text),

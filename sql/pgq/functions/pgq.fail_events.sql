@@ -77,7 +77,8 @@ $$ language plpgsql security definer set search_path = pg_catalog, pg_temp;
 -- ----------------------------------------------------------------------
 -- Function: pgq._batch_owner(1)
 --
---      Name queue and consumer of an open batch; for a subconsumer of pgq_coop that is the main consumer.
+--      Name queue and consumer of an open batch. Where several share a sub_id (subconsumers of pgq_coop, workers of a
+--      keyed consumer), the consumer is the one whose name begins all the others.
 -- ----------------------------------------------------------------------
 create or replace function pgq._batch_owner(
     i_batch_id bigint, out queue_id integer, out queue_name text, out sub_id integer, out consumer_name text)
@@ -88,7 +89,8 @@ begin
       join pgq.queue q on q.queue_id = s.sub_queue
       join pgq.subscription m on m.sub_queue = s.sub_queue and m.sub_id = s.sub_id
       join pgq.consumer c on c.co_id = m.sub_consumer
-     where s.sub_batch = i_batch_id and not pgq._is_subconsumer(m.sub_queue, m.sub_consumer);
+     where s.sub_batch = i_batch_id
+     order by length(c.co_name) limit 1;
     if not found then
         raise exception 'batch not found' using errcode = 'undefined_object',
             detail = format('Batch: %s.', coalesce(i_batch_id::text, 'NULL'));

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from skytools.core.db import Database, split_password
 from skytools.core.errors import SkytoolsError
-from skytools.walmgr.errors import ProgramError, RefusedError
+from skytools.walmgr.errors import ProgramError
 from skytools.walmgr.expire import expire
 from skytools.walmgr.files import make_folder
 from skytools.walmgr.postgres import Programs, Server, ask_server
@@ -66,9 +66,9 @@ def _begin(site: Site, database: Database, server: Server) -> BackupSet:
     started = float(database.value("select extract(epoch from clock_timestamp())"))
     prefix = site.cfg.sets
     make_folder(prefix.parent)
-    path = prefix.with_name(f"{prefix.name}.{stamp(started)}")
-    if path.exists():
-        raise RefusedError(f"backup set {path} exists: another one began this very second")
+    named = started
+    while (path := prefix.with_name(f"{prefix.name}.{stamp(named)}")).exists():
+        named += 1  # another one began this very second
     (path / "tablespaces").mkdir(mode=0o700, parents=True)
     path.chmod(0o700)
     found = database.query(

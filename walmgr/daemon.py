@@ -162,7 +162,7 @@ class WalmgrDaemon(Daemon[WalmgrConfig]):
 def ini_of_process() -> Path:
     """Return the ini that this process was started with."""
     for word in sys.argv[1:]:
-        if not word.startswith("-") and Path(word).is_file():
+        if not word.startswith("-") and word != SERVICE and Path(word).is_file():
             return Path(word).absolute()
     raise UsageError("which ini? Give its path")
 

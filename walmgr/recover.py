@@ -26,7 +26,7 @@ from skytools.walmgr.node import SLAVE
 from skytools.walmgr.postgres import Programs
 from skytools.walmgr.restore import restore_command
 from skytools.walmgr.server import start_server, stop_server
-from skytools.walmgr.sets import UNVERIFIED, choose_set
+from skytools.walmgr.sets import choose_set
 from skytools.walmgr.site import Site
 from skytools.walmgr.target import LATEST, Target, choose
 from skytools.walmgr.wal import format_lsn
@@ -119,7 +119,7 @@ def build(site: Site, plan: Plan, programs: Programs) -> None:
             shutil.rmtree(plan.folder)
     wal = site.cfg.slave_pg_xlog if plan.folder == site.nodes[SLAVE].data else None
     copy_set(one, plan.folder, wal)
-    if plan.verify and one.state != UNVERIFIED:
+    if plan.verify and (one.data / "backup_manifest").exists():
         _verify_copy(site, programs, plan.folder)
     _add_tail(plan)
     configure(site, plan)

@@ -371,7 +371,7 @@ def sync_folder(path: str) -> None:
 def is_held(path: str) -> bool:
     """Whether a living process holds the lock on a file, which may be missing."""
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import subprocess
@@ -26,7 +27,7 @@ BIG = content(FIVE)
 @pytest.fixture
 def host(make_hosts: MakeHosts) -> Hosts:
     """Give an archive without servers, and the source of a segment."""
-    hosts = make_hosts(start=False)
+    hosts = make_hosts(start=False, cluster=False)
     for folder in ("w/logs.complete", "w/logs.partial", "pg_wal"):
         hosts.folder(folder)
     put(hosts, FIVE.name, BIG)
@@ -180,15 +181,24 @@ def test_paths_with_odd_characters_reach_the_program(host: Hosts) -> None:
     assert in_shell(host, command, FIVE.name, f"pg_wal/{FIVE.name}") == 0
 
 
-def test_an_unfinished_segment_is_served_only_after_stop(host: Hosts) -> None:
-    partial = host.partials / (FIVE.name + ".final")
-    partial.write_bytes(BIG)
-    host.give(partial)
+def test_an_unfinished_segment_is_served_only_while_boot_lives(host: Hosts) -> None:
+    """Served later, it would replace what the standby has received since."""
+    final = host.partials / (FIVE.name + ".final")
+    final.write_bytes(BIG)
+    host.give(final)
     assert host.walmgr("xrestore", FIVE.name, "pg_wal/x").code == ABSENT
+    with (host.completed / "STOP").open("w") as stop:
+        assert host.walmgr("xrestore", FIVE.name, "pg_wal/x").code == ABSENT
+        fcntl.flock(stop, fcntl.LOCK_EX)
+        (host.completed / "PAUSE").touch()
+        assert host.walmgr("xrestore", FIVE.name, "pg_wal/x").code == 0
+        assert host.walmgr("xrestore", SIX.name, "pg_wal/x").code == ABSENT
+
+
+def test_the_stop_of_3x_serves_what_its_sync_has_copied(host: Hosts) -> None:
     (host.completed / "STOP").touch()
-    (host.completed / "PAUSE").touch()
+    (host.partials / FIVE.name).write_bytes(BIG)
     assert host.walmgr("xrestore", FIVE.name, "pg_wal/x").code == 0
-    assert host.walmgr("xrestore", SIX.name, "pg_wal/x").code == ABSENT
 
 
 def test_segments_go_over_ssh_and_come_back(host: Hosts) -> None:

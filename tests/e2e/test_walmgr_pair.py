@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from tests.fixtures.process import Result
 from tests.fixtures.wait import wait_until
@@ -33,6 +32,8 @@ def test_pair_makes_all_of_it_and_a_second_run_nothing(make_hosts: MakeHosts) ->
     assert len(steps(done, "plan")) >= 10
     assert "a write is on the standby's disk after" in done.out
 
+    for path in (hosts.completed, hosts.standby.datadir, *hosts.data.glob("data.master.*")):
+        assert path.stat().st_mode & 0o077 == 0, path
     again = hosts.good("pair", "--restart")
     assert steps(again, "plan") == []
     assert "nothing to do" in again.lines
@@ -113,9 +114,3 @@ def _refused(hosts: Hosts, code: int, told: str) -> None:
     assert told in result.err
     assert snapshot(hosts.data) == before
     assert hosts.sql(hosts.primary).query("select 1 from pg_replication_slots") == []
-
-
-def test_the_private_folders_are_private(hosts: Hosts) -> None:
-    hosts.good("pair")
-    for path in (hosts.completed, hosts.standby.datadir, *hosts.data.glob("data.master.*")):
-        assert Path(path).stat().st_mode & 0o077 == 0, path

@@ -66,7 +66,6 @@ GONE |= dict.fromkeys(
 
 PGQ_GONE = {
     "CascadeAdmin": "its commands are those of setadm",
-    "CascadedWorker": "keep python3-pgq 3.x for workers of your own: it works with our pgq_node",
     "MemberInfo": "read pgq_node.get_queue_locations()",
     "NodeInfo": "read pgq_node.get_node_info()",
     "QueueInfo": "read pgq_node.get_node_info() of each node",
@@ -81,6 +80,7 @@ PGQ_MODULES = {
     )
 }
 PGQ_MODULES["pgq.cascade.consumer"] = "skytools.compat.pgq.cascadedconsumer"
+PGQ_MODULES["pgq.cascade.worker"] = "skytools.compat.pgq.cascadedworker"
 
 WHERE = {name: module for module, names in NAMES.items() for name in names.split()}
 

@@ -3,6 +3,7 @@
 
 from skytools.compat.pgq.baseconsumer import BatchInfo, EventList
 from skytools.compat.pgq.cascadedconsumer import CascadedConsumer
+from skytools.compat.pgq.cascadedworker import CascadedWorker
 from skytools.compat.pgq.consumer import Consumer
 from skytools.compat.pgq.coopconsumer import CoopConsumer
 from skytools.compat.pgq.event import Event
@@ -14,6 +15,7 @@ from skytools.compat.pgq.status import PGQStatus
 __all__ = [
     "BatchInfo",
     "CascadedConsumer",
+    "CascadedWorker",
     "Consumer",
     "CoopConsumer",
     "Event",

@@ -225,6 +225,12 @@ pgq.CascadedConsumer.refresh_state dst_db full_logic=
 pgq.CascadedConsumer.register_consumer provider_loc=
 pgq.CascadedConsumer.rewind
 pgq.CascadedConsumer.dst_reset
+pgq.CascadedWorker service_name db_name args
+pgq.CascadedWorker.process_remote_batch src_db tick_id ev_list dst_db
+pgq.CascadedWorker.copy_event dst_curs ev filtered_copy
+pgq.CascadedWorker.flush_events dst_curs
+pgq.CascadedWorker.create_branch_tick dst_db tick_id tick_time
+pgq.CascadedWorker.publish_local_wm src_db dst_db
 """
 
 VALUES = """DBError I_AUTOCOMMIT I_READ_COMMITTED I_REPEATABLE_READ I_SERIALIZABLE UsageError
@@ -237,6 +243,7 @@ BASES = {
     pgq.RemoteConsumer: pgq.Consumer,
     pgq.SerialConsumer: pgq.Consumer,
     pgq.CascadedConsumer: skytools.DBScript,
+    pgq.CascadedWorker: pgq.CascadedConsumer,
     pgq.PGQStatus: skytools.DBScript,
     skytools.AdminScript: skytools.DBScript,
     skytools.DBScript: skytools.BaseScript,
@@ -248,7 +255,7 @@ MODULES = """skytools.adminscript skytools.basetypes skytools.config skytools.fi
 skytools.gzlog skytools.hashtext skytools.installer_config skytools.natsort skytools.parsing
 skytools.psycopgwrapper skytools.querybuilder skytools.quoting skytools.scripting
 skytools.skylog skytools.sockutil skytools.sqltools skytools.timeutil skytools.tnetstrings
-skytools.utf8 pgq.baseconsumer pgq.cascade pgq.cascade.consumer pgq.consumer
+skytools.utf8 pgq.baseconsumer pgq.cascade pgq.cascade.consumer pgq.cascade.worker pgq.consumer
 pgq.coopconsumer pgq.event pgq.localconsumer pgq.producer pgq.remoteconsumer pgq.status"""
 
 LINES = [line.split() for line in FUNCTIONS.strip().splitlines()]

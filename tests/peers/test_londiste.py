@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Debian's londiste 3.11 with its SQL 3.8, on pgq, pgq_node and pgq_ext 4.0."""
+"""Debian's londiste 3.11 with its SQL 3.8, on pgq and pgq_node 4.0, alone and beside 3.5."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ create sequence loose;
 class Site:
     """root -> branch -> leaf, by londiste."""
 
-    def __init__(self, make_db, spawn, run_program, folder):
-        self.databases = {name: make_db() for name in NODES}
+    def __init__(self, databases, spawn, run_program, folder):
+        self.databases = databases
         self.workers = {}
         self._spawn = spawn
         self._run = run_program
@@ -82,14 +82,22 @@ def content(db):
 
 
 @pytest.fixture
-def site(server, make_db, spawn, run_program, start_pgqd35, tmp_path):
-    made = Site(make_db, spawn, run_program, tmp_path)
-    made.create()
-    make_queue(made.databases["root"])  # there already; sets its ticks
-    start_pgqd35(server, *(db.name for db in made.databases.values()))
-    for name in NODES:
-        made.start(name)
-    return made
+def make_site(server, make_db, make_old_db, spawn, run_program, start_pgqd35, tmp_path):
+    """Give a function that makes and starts a site; nodes named `old` have pgq, pgq_node 3.5."""
+
+    def make(old=()):
+        databases = {name: make_old_db() if name in old else make_db() for name in NODES}
+        for name in old:
+            databases[name].execute("create extension pgq_node version '3.5'")
+        made = Site(databases, spawn, run_program, tmp_path)
+        made.create()
+        make_queue(databases["root"])  # there already; sets its ticks
+        start_pgqd35(server, *(db.name for db in databases.values()))
+        for name in NODES:
+            made.start(name)
+        return made
+
+    return make
 
 
 def change(db, dice):
@@ -123,8 +131,9 @@ ALL = ("people", 'Odd "name', "parents", "children")
 
 
 @pytest.mark.slow
-def test_londiste_copies_and_replicates(site, wait_until):
+def test_londiste_copies_and_replicates(make_site, wait_until):
     """add-table with a copy, changes while workers are killed, compare, repair."""
+    site = make_site()
     root = site.databases["root"]
     dice = random.Random(1)
     for _ in range(5):
@@ -162,8 +171,9 @@ def test_londiste_copies_and_replicates(site, wait_until):
 
 
 @pytest.mark.slow
-def test_londiste_executes_truncates_and_switches_over(site, wait_until, tmp_path):
+def test_londiste_executes_truncates_and_switches_over(make_site, wait_until, tmp_path):
     """DDL through the queue, TRUNCATE, remove-table, takeover of the root by the branch."""
+    site = make_site()
     root, branch = site.databases["root"], site.databases["branch"]
     for name in NODES:
         site.londiste(name, "add-table", "people", "--expect-sync")
@@ -188,3 +198,30 @@ def test_londiste_executes_truncates_and_switches_over(site, wait_until, tmp_pat
     assert all(name in status for name in NODES), status
     site.londiste("leaf", "remove-table", "people")
     site.londiste("leaf", "drop-node", "leaf")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("old", [("root",), ("branch",), ("leaf",), ("branch", "leaf")])
+def test_nodes_of_3_5_and_4_0_in_one_cascade(make_site, wait_until, old):
+    """And each of the old nodes is updated in place, while the others work."""
+    site = make_site(old)
+    root = site.databases["root"]
+    dice = random.Random(2)
+    for name in NODES:
+        site.londiste(name, "add-table", "people", 'Odd "name', "--expect-sync")
+    for name in old:
+        for _ in range(5):
+            change(root, dice)
+        same_everywhere(site, wait_until)
+        db = site.databases[name]
+        db.execute("alter extension pgq update")
+        db.execute("alter extension pgq_node update")
+        assert db.value("select pgq.version() || pgq_node.version()") == "4.04.0"
+    for _ in range(5):
+        change(root, dice)
+    same_everywhere(site, wait_until)
+    site.londiste("branch", "takeover", "root")
+    site.databases["branch"].execute("insert into people (id, name) values (1000, 'new root')")
+    for name in ("root", "leaf"):
+        db = site.databases[name]
+        wait_until(lambda db=db: db.query("select name from people where id = 1000"), 60)

@@ -150,7 +150,7 @@ def test_killed_again_and_again_under_the_manager(db, queue, site, watcher_ini, 
     site.start()
     site.wait_ready("watch")
     expected = []
-    for _ in range(5):
+    for _ in range(3):
         expected += feed(queue, 2)
         pid = site.row("watch")["pid"]
         os.kill(pid, signal.SIGKILL)
@@ -192,12 +192,12 @@ def test_a_mover_killed_in_the_middle_moves_each_event_once(
         rows = target.query("select ev_data from pgq.event_template")
         return sorted(int(row[0]) for row in rows)
 
-    for round_number in range(6):
+    for round_number in range(4):
         program = spawn(sys.executable, OLD / "mover.py", ini)
         before = len(expected)
         expected += feed(queue, 20)
         wait_until(lambda before=before: len(moved()) > before)
-        if round_number < 5:
+        if round_number < 3:
             program.kill()
     wait_until(lambda: len(moved()) >= len(expected))
     program.signal(signal.SIGTERM)

@@ -62,6 +62,11 @@ demo: venv sql ## Run the demo until Ctrl-C; SECONDS=30 ends by itself, RATE=100
 	@. $(TOOLCHAIN); SKYTOOLS_PG_MAJOR=$(MAJOR) \
 		exec $(BIN)/python -m examples.demo --rate $(RATE) $(if $(SECONDS),--seconds $(SECONDS))
 
+chaos: venv prepare-test sql ## Kill processes and servers at random for SECONDS=600 and more
+	. $(TOOLCHAIN); SKYTOOLS_PG_MAJOR=$(MAJOR) SKYTOOLS_FAULT_SECONDS=$(or $(SECONDS),600) \
+		$(BIN)/python -m pytest -m chaos tests/e2e/test_walmgr_faults.py $(PYTEST_ARGS)
+	. $(TOOLCHAIN); SKYTOOLS_PG_MAJOR=$(MAJOR) FAULT_ROUNDS=200 $(BIN)/python -m pytest tests/e2e/test_faults.py $(PYTEST_ARGS)
+
 docs: venv ## Write the generated pages of docs/ again
 	$(BIN)/python docs/generate.py
 
@@ -85,4 +90,4 @@ clean: ## Remove what was built, except .venv
 distclean: clean ## Remove .venv too
 	@rm -rf .venv
 
-.PHONY: help prepare prepare-test venv sql lint test test-peers demo docs bench clean distclean
+.PHONY: help prepare prepare-test venv sql lint test test-peers demo chaos docs bench clean distclean

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 """kill -9 at random: primary, standby, receiver, service. Runs as long as it is told to.
 
-SKYTOOLS_FAULT_SECONDS=600 pytest tests/e2e/test_walmgr_faults.py
+make chaos SECONDS=600
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.fixtures.process import Program, Spawn
 from tests.fixtures.wait import wait_until
 from tests.fixtures.walmgr import Hosts, MakeHosts
 
-SECONDS = float(os.environ.get("SKYTOOLS_FAULT_SECONDS", "0"))
+SECONDS = float(os.environ.get("SKYTOOLS_FAULT_SECONDS", "60"))
 
 
 class Storm:
@@ -117,7 +117,7 @@ def tell(hosts: Hosts) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.skipif(SECONDS <= 0, reason="set SKYTOOLS_FAULT_SECONDS")
+@pytest.mark.chaos
 def test_no_acknowledged_row_is_ever_lost(make_hosts: MakeHosts, spawn: Spawn) -> None:
     hosts = make_hosts(settings=DURABLE, synchronous="on")
     hosts.write_ini(master_settings=f"unix_socket_directories={hosts.primary.socket_dir}")

@@ -90,9 +90,11 @@ in_root "$work" bash -c 'cd /build && exec runuser -u build -- lintian --fail-on
 }
 # shellcheck disable=SC2016
 in_root "$work" bash -euc '
-    mkdir -p /repo/next
+    mkdir -p /repo
     cp /build/*.deb /repo
     cd /repo
+    dpkg-scanpackages -m . >Packages
+    mkdir next
     for deb in *.deb; do
         dpkg-deb -R "$deb" /tmp/parts
         version=$(sed -n "s/^Version: //p" /tmp/parts/DEBIAN/control)
@@ -100,7 +102,6 @@ in_root "$work" bash -euc '
         dpkg-deb -b --root-owner-group /tmp/parts next >/dev/null
         rm -r /tmp/parts
     done
-    dpkg-scanpackages -m . >Packages
     cd next
     dpkg-scanpackages -m . >Packages
 ' >/dev/null 2>&1 || die "making the repository failed"

@@ -79,7 +79,11 @@ fresh_start() {
     jobs_ready 2 || { status_json; return 1; }
     [ "$(job pgqd service)" = pgqd ]
     [ "$(job ledger state)" = running ]
-    inside systemctl show -p StatusText --value skytools | grep '2/2 jobs ready'
+    wait_until 10 systemd_knows '2/2 jobs ready'
+}
+
+systemd_knows() { # TEXT
+    inside systemctl show -p StatusText --value skytools | grep -F "$1"
 }
 
 fresh_events() {
@@ -170,7 +174,7 @@ fresh_reload() {
 }
 
 fresh_faulty() {
-    drop_ini faulty "$(printf '[ledger]\nscript = /srv/ledger.py\nno_such_key = 1\n')"
+    drop_ini faulty "$(printf '[pgqd]\nno_such_key = 1\n')"
     refused inside scriptmgr check
     inside systemctl reload skytools || true
     wait_until 30 jobs_ready 2
@@ -229,20 +233,24 @@ fresh_walmgr() {
     apt_inside install skytools-walmgr
     unit_is skytools-walmgr inactive
     no_failed_units
-    inside install -d -o postgres -g postgres -m 700 /var/lib/postgresql/walshipping
     sed "s/@N@/$N/g" "$TOP/tests/packaging/walmgr.ini" >"$root/etc/skytools-walmgr/main.ini"
     inside chown root:postgres /etc/skytools-walmgr/main.ini
+    inside pg_createcluster --port 5433 "$N" standby
+    inside find "/var/lib/postgresql/$N/standby" -mindepth 1 -delete
+    inside runuser -u postgres -- walmgr /etc/skytools-walmgr/main.ini pair
     inside systemctl start skytools-walmgr
     inside runuser -u postgres -- scriptmgr -I walmgr status --wait
     sql "select pg_switch_wal()"
     # shellcheck disable=SC2016
     wait_until 30 inside sh -c 'test -n "$(find /var/lib/postgresql/walshipping -type f -name "0*")"'
     inside curl -sf http://127.0.0.1:8433/metrics | grep '^skytools_walmgr_'
-    # The servers of the same user live on when the unit stops.
+    # Servers of the same user live on when the unit stops; parallel queries use shared memory by name.
     inside systemctl stop skytools-walmgr
-    sql "set max_parallel_workers_per_gather = 2; set debug_parallel_query = on; select count(*) from ledger" ||
-        sql "select count(*) from ledger"
+    sql "set min_parallel_table_scan_size = 0; set parallel_setup_cost = 0; select count(*) from ledger"
+    inside runuser -u postgres -- psql -Xqc "select pg_is_in_recovery()" -p 5433
     inside rm /etc/skytools-walmgr/main.ini
+    inside pg_dropcluster --stop "$N" standby
+    inside runuser -u postgres -- psql -Xqc "select pg_drop_replication_slot(slot_name) from pg_replication_slots"
 }
 
 fresh_upgrade() {

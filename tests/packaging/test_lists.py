@@ -123,3 +123,20 @@ def test_walmgr_manager_keeps_out_of_the_way_of_the_other() -> None:
     assert ours.config.metrics_listen != other.config.metrics_listen
     assert ours.runtime_dir == Path("/run/skytools-walmgr") != other.runtime_dir
     assert ours.config_list == ("/etc/skytools-walmgr/*.ini",)
+
+
+SCRIPTS = sorted(
+    path
+    for path in (*DEBIAN.glob("*.post*"), *DEBIAN.glob("*.pre*"), *(DEBIAN / "tests").iterdir())
+    if path.name != "control"
+)
+
+
+@pytest.mark.parametrize(
+    "path", [*SCRIPTS, DEBIAN / "completion" / "scriptmgr"], ids=lambda path: path.name
+)
+def test_scripts_are_good_shell(path: Path) -> None:
+    result = subprocess.run(
+        ["shellcheck", str(path)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert result.returncode == 0, result.stdout

@@ -27,7 +27,7 @@ functions() {
         cat "$file"
     done
     case $mode in
-        *-pl) cat "$folder"/pl/*.sql ;;
+        *-pl) cat "$folder/pl/$ext".*.sql ;;
     esac
 }
 
@@ -44,7 +44,14 @@ template() {
     sed "s/@EXTENSION@/$ext/g; s/@PUBLIC@/$(public_functions)/g" "$(dirname -- "$0")/$1"
 }
 
+helper_grants() {
+    case $mode in
+        *-pl) cat "$folder/pl/grants.sql" ;;
+    esac
+}
+
 after() {
+    helper_grants
     [ ! -f "$folder/updates/after.sql" ] || cat "$folder/updates/after.sql"
 }
 
@@ -58,7 +65,7 @@ steps() {
 
 # Who may not make the roles does without: then only what is for public is granted.
 # shellcheck disable=SC2016
-grants() {
+grants_without_roles() {
     local roles
     roles=$({ grep -oE 'pgq_(reader|writer|admin)\b' "$folder/grants.sql" || true; } | sort -u | paste -sd,)
     printf '%s\n' 'do $grants$' 'begin' \
@@ -66,8 +73,8 @@ grants() {
         '               where role not in (select rolname::text from pg_catalog.pg_roles)) then'
     cat "$folder/grants.sql"
     printf 'else\n'
-    sed '/^ *--/d' "$folder/grants.sql" |
-        awk 'BEGIN { RS = ";" } /(to|from) public/ { gsub(/, pgq_(reader|writer|admin)/, ""); print $0 ";" }'
+    sed '/^ *--/d' "$folder/grants.sql" | awk 'BEGIN { RS = ";" }
+        /(to|from) public/ { gsub(/, pgq_(reader|writer|admin)/, ""); print $0 ";" }'
     printf '%s\n' 'null;' 'end if;' 'end;' '$grants$;'
 }
 
@@ -77,7 +84,7 @@ plain() {
     cat "$folder"/structure/*.sql | sed '/pg_extension_config_dump/d'
     steps
     functions
-    grants
+    grants_without_roles
     after
     printf 'commit;\n'
 }
@@ -89,6 +96,7 @@ case $mode in
         cat "$folder"/structure/*.sql
         functions
         cat "$folder/grants.sql"
+        helper_grants
         ;;
     plain | plain-pl)
         plain

@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
 # Run the regression and isolation tests of every extension on a private server: unix socket only, thrown away at
-# the end. Fails if any test fails; the differences are printed, results stay in build/obj/pg<major>/test, or RESULTS.
+# the end. Those of an extension that has an engine without C (folder pl) are run once more with that; what it gives
+# otherwise is in test/pl/expected, and why in pl/README.md.
+# Fails if any test fails; the differences are printed, results stay in build/obj/pg<major>/test, or RESULTS.
 # shellcheck source=env.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/env.sh"
 
@@ -10,8 +12,12 @@ work=$(mktemp -d /var/tmp/skytools-sqltest.XXXXXX)
 results=${RESULTS:-$OBJ/test}
 TESTS=${TESTS:-}
 
-cleanup() {
+stop_server() {
     as_server_user "$TREE/bin/pg_ctl" -D "$work/data" -m immediate -s stop >/dev/null 2>&1 || true
+}
+
+cleanup() {
+    stop_server
     rm -rf "$work"
 }
 trap cleanup EXIT
@@ -66,20 +72,49 @@ run_suite() { # PROGRAM EXT DATABASE NAMES...: returns 1 if one fails
     return "$status"
 }
 
-start_server
-failed=0
-found=0
-for ext in $EXTENSIONS; do
+run_tests() { # EXT ENGINE
+    local ext=$1 engine=$2 tests specs
+    rm -rf "${work:?}/$ext"
     cp -R "$SQL_DIR/$ext/test" "$work/$ext"
+    if [ "$engine" != c ]; then
+        cp -R "$SQL_DIR/$ext/test/$engine/." "$work/$ext/"
+        sed '/^#/d' "$work/$ext/skip" | while read -r name; do
+            rm "$work/$ext"/s*/"$name".s*
+        done
+    fi
     [ -z "$SERVER_USER" ] || chown -R "$SERVER_USER" "$work/$ext"
     mapfile -t tests < <(names "$work/$ext/sql" sql)
     mapfile -t specs < <(names "$work/$ext/specs" spec)
     found=$((found + ${#tests[@]} + ${#specs[@]}))
     run_suite "$pg_tests/regress/pg_regress" "$ext" "${ext}_regress" "${tests[@]}" || failed=1
     run_suite "$pg_tests/isolation/pg_isolation_regress" "$ext" "${ext}_isolation" "${specs[@]}" || failed=1
-    rm -rf "${results:?}/$ext"
+    rm -rf "${results:?}/$ext-$engine"
     mkdir -p "$results"
-    cp -R "$work/$ext" "$results/$ext"
+    cp -R "$work/$ext" "$results/$ext-$engine"
+}
+
+# A copy of the tree in which the extension is the engine without C, and there is no library.
+use_pl_tree() { # EXT
+    cp -a "$TREE" "$work/tree"
+    TREE=$work/tree
+    bash "$SQL_DIR/mk/assemble.sh" "$SQL_DIR/$1" create-pl >"$TREE$SHAREDIR/extension/$1--4.0.sql"
+    rm "$TREE$PKGLIBDIR/$1.so"
+}
+
+failed=0
+found=0
+start_server
+for ext in $EXTENSIONS; do
+    run_tests "$ext" c
+done
+for ext in $EXTENSIONS; do
+    [ -d "$SQL_DIR/$ext/pl" ] || continue
+    printf '# engine of %s without C\n' "$ext"
+    stop_server
+    rm -rf "$work/data"
+    use_pl_tree "$ext"
+    start_server
+    run_tests "$ext" pl
 done
 [ "$found" -gt 0 ] || die "no such test: $TESTS"
 [ "$failed" = 0 ] || die "tests failed; results are in $results"

@@ -23,6 +23,7 @@ run_fresh() {
     step "systemctl restart" fresh_restart
     step "PostgreSQL is restarted under it" fresh_server_restart
     step "20 jobs start and stop" fresh_many
+    step "a unit for each job instead of the manager" fresh_units
     step "walmgr's unit is skipped, then archives" fresh_walmgr
     step "upgrade to a higher version" fresh_upgrade
     step "remove, and install again" fresh_remove
@@ -226,6 +227,25 @@ fresh_many() {
         sql "select pgq.unregister_consumer('orders', 'many$i')"
     done
     inside systemctl start skytools
+    inside scriptmgr status --wait
+}
+
+fresh_units() {
+    inside systemctl disable --now skytools
+    inside systemctl enable skytools-jobs.target
+    inside systemctl daemon-reload
+    inside systemctl start skytools-jobs.target
+    wait_until 60 unit_is skytools@pgqd active
+    wait_until 60 unit_is skytools@ledger active
+    produce 20
+    wait_until 30 all_arrived
+    inside systemctl reload skytools@ledger
+    inside systemctl stop skytools-jobs.target
+    wait_until 30 unit_is skytools@ledger inactive
+    [ -z "$(processes)" ]
+    inside systemctl disable skytools-jobs.target
+    inside systemctl daemon-reload
+    inside systemctl enable --now skytools
     inside scriptmgr status --wait
 }
 

@@ -90,14 +90,19 @@ def links() -> Iterator[Path]:
 
 
 def test_links_lead_to_the_units() -> None:
-    assert {path.name for path in links()} >= {f"{unit.stem}.service" for unit in UNITS}
+    assert {path.name for path in links()} >= {
+        *("skytools.service", "skytools-walmgr.service"),
+        *("skytools.skytools@.service", "skytools.skytools-jobs.target"),
+    }
     assert [path.name for path in links() if not path.exists()] == []
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
-def test_units_are_hardened(unit: Path) -> None:
+def test_units_are_hardened(unit: Path, tmp_path: Path) -> None:
+    instance = tmp_path / unit.name.replace("@.", "@job.")
+    instance.write_text(unit.read_text())
     result = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--threshold=20", str(unit)],
+        ["systemd-analyze", "security", "--offline=true", "--threshold=20", str(instance)],
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert result.returncode == 0, result.stdout
@@ -127,7 +132,12 @@ def test_walmgr_manager_keeps_out_of_the_way_of_the_other() -> None:
 
 SCRIPTS = sorted(
     path
-    for path in (*DEBIAN.glob("*.post*"), *DEBIAN.glob("*.pre*"), *(DEBIAN / "tests").iterdir())
+    for path in (
+        *DEBIAN.glob("*.post*"),
+        *DEBIAN.glob("*.pre*"),
+        ROOT / "systemd" / "skytools-generator",
+        *(DEBIAN / "tests").iterdir(),
+    )
     if path.name != "control"
 )
 
@@ -140,3 +150,11 @@ def test_scripts_are_good_shell(path: Path) -> None:
         ["shellcheck", str(path)], capture_output=True, text=True, check=False, timeout=60
     )
     assert result.returncode == 0, result.stdout
+
+
+def test_template_has_the_sandbox_of_the_service() -> None:
+    ours, other = ((ROOT / "systemd" / name).read_text().splitlines()
+                   for name in ("skytools@.service", "skytools.service"))  # fmt: skip
+    sandbox = other[other.index("NoNewPrivileges=yes") : other.index("[Install]")]
+    wanted = {line for line in sandbox if line and not line.startswith("#")}
+    assert wanted - set(ours) == {"SystemCallFilter=@chown"}

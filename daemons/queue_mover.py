@@ -8,7 +8,7 @@ from typing import ClassVar
 from skytools.core.config import REQUIRED, DaemonConfig, option, settings
 from skytools.core.db import Database
 from skytools.core.program import main as run_main
-from skytools.pgq import Batch, Event, RemoteConsumerConfig, SerialConsumer
+from skytools.pgq import Batch, Event, RemoteConsumer, RemoteConsumerConfig
 from skytools.pgq.producer import carry_events
 
 # Events kept in memory before they are written.
@@ -24,10 +24,11 @@ class MoverConfig(RemoteConsumerConfig):
     )
 
 
-class QueueMover(SerialConsumer):
+class QueueMover(RemoteConsumer):
     """Type, data, extra fields and time of the events stay, their ids are new."""
 
     Config: ClassVar[type[DaemonConfig]] = MoverConfig
+    ordered = True
     service_name = "queue_mover"
     description = "Carry the events of a queue into a queue of another database."
     cfg: MoverConfig

@@ -9,7 +9,7 @@ from skytools.core.config import DaemonConfig, option, settings
 from skytools.core.db import Database
 from skytools.core.errors import SkytoolsError
 from skytools.core.program import main as run_main
-from skytools.pgq import Batch, Event, RemoteConsumerConfig, SerialConsumer
+from skytools.pgq import Batch, Event, RemoteConsumer, RemoteConsumerConfig
 from skytools.pgq.producer import carry_events
 
 # Events kept in memory before they are written.
@@ -28,13 +28,14 @@ class SplitterConfig(RemoteConsumerConfig):
     )
 
 
-class QueueSplitter(SerialConsumer):
+class QueueSplitter(RemoteConsumer):
     """Type, data, extra fields and time of the events stay, their ids are new.
 
     An event that names no queue, or one that does not exist, fails the batch.
     """
 
     Config: ClassVar[type[DaemonConfig]] = SplitterConfig
+    ordered = True
     service_name = "queue_splitter"
     description = "Carry each event of a queue into the queue of another database that it names."
     cfg: SplitterConfig

@@ -31,6 +31,7 @@ RATES: list[tuple[str, str, Work]] = [
     ("insert_event, 1 client", "/s", lambda b, s: works.insert_rate(b, s, 1)),
     ("insert_event, 4 clients", "/s", lambda b, s: works.insert_rate(b, s, 4)),
     ("insert_event, 200 k in one statement", "events/s", works.insert_statement_rate),
+    ("one insert_events of 200 k against insert_event", "events/s", works.insert_events_rate),
     ("read a 200 k batch, do-nothing handler", "events/s", works.consume_rate),
 ]
 

@@ -116,6 +116,20 @@ def backend_cpu(db: Database) -> float:
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
+def insert_events_rate(bench: Bench, side: Side, events: int = 200_000) -> float:
+    """Return events per second of one insert_events call; of 3.5, which has none, as above."""
+    if side.version == "3.5":
+        return insert_statement_rate(bench, side, events)
+    db = bench.fresh(side)
+    start = time.perf_counter()
+    db.query(
+        "select pgq.insert_events(%s, array_agg('type'::text), array_agg(%s::text))"
+        " from generate_series(1, %s)",
+        (QUEUE, PAYLOAD, events),
+    )
+    return events / (time.perf_counter() - start)
+
+
 def consume_rate(bench: Bench, side: Side, events: int = 200_000) -> float:
     """Return events per second through a handler that does nothing, one batch, blocks of 5000."""
     db = bench.fresh(side)

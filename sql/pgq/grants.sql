@@ -60,6 +60,7 @@ grant execute on function
     pgq.move_consumer(text, text, bigint, bigint)
    to pgq_reader;
 grant execute on function
+    pgq.insert_events(text, text[], text[], text[], text[], text[], text[]),
     pgq.insert_event_at(text, timestamptz, text, text),
     pgq.insert_event_at(text, timestamptz, text, text, text, text, text, text)
    to pgq_writer;

@@ -22,6 +22,8 @@ from tests.fixtures.process import Program, Result, Spawn, run
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ROOT / "build" / "peers"
 CONTRIB = PEERS / "usr/share/postgresql/15/contrib"
+SHARE = find_tree().parents[3] / "share/postgresql/15"
+OURS = SHARE / "skytools"
 CLIENTS = Path(__file__).resolve().parent / "clients"
 PYTHON = "/usr/bin/python3"
 
@@ -34,8 +36,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session", autouse=True)
 def _peers_are_there() -> None:
-    extension = find_tree().parents[3] / "share/postgresql/15/extension/pgq--3.5.sql"
-    if not extension.exists() or not (PEERS / "usr/bin/londiste").exists():
+    if not (SHARE / "extension/pgq--3.5.sql").exists() or not (PEERS / "usr/bin/londiste").exists():
         pytest.fail("Debian's packages are not unpacked beside ours; run: make test-peers")
 
 
@@ -81,11 +82,28 @@ def old_db(make_old_db: MakeDb) -> Database:
 
 
 @pytest.fixture
-def new_db(make_db: MakeDb) -> Database:
+def make_new_db(server: PrivateServer, make_db: MakeDb) -> MakeDb:
+    """Give a function that makes a database with pgq 4.0: make_new_db(), make_new_db("pgq_pl.sql").
+
+    With the name of a script that one is loaded (pgq_pl.sql: the engine without C), else the
+    extension is made.
+    """
+
+    def make(script: str = "") -> Database:
+        database = make_db(empty=True)
+        if script:
+            load_script(server, database, OURS / script)
+        else:
+            database.execute("create extension pgq")
+        return database
+
+    return make
+
+
+@pytest.fixture
+def new_db(make_new_db: MakeDb) -> Database:
     """Give a connection (autocommit) to a database with the extension pgq 4.0 and no other."""
-    database = make_db(empty=True)
-    database.execute("create extension pgq")
-    return database
+    return make_new_db()
 
 
 @pytest.fixture

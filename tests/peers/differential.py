@@ -141,4 +141,4 @@ def _compare_different(call: Call, theirs: Outcome, ours: Outcome, told: str) ->
 def _answers(found: Outcome, expected: Any) -> bool:
     if isinstance(found, Failure):
         return isinstance(expected, str) and expected in found.text
-    return [list(row) for row in found.rows] == expected
+    return bool([list(row) for row in found.rows] == expected)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""Schema pgq, function by function: 4.0 answers as 3.5 does, or calls/*.sql has the reason."""
+"""Schema pgq, function by function: 4.0 answers as 3.5 does, or calls/*.sql has the reason.
+
+Both engines of 4.0 are held against the C functions of 3.5.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,11 @@ import pytest
 from tests.peers.differential import compare, read_calls
 
 SCRIPTS = sorted(Path(__file__).with_name("calls").glob("*.sql"))
+
+
+@pytest.fixture(params=["", "pgq_pl.sql"], ids=["c", "pl"])
+def new_db(request, make_new_db):
+    return make_new_db(request.param)
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)

@@ -52,7 +52,12 @@ def again(db):
     return bool(events)
 
 
-def test_pgqd_3_5_ticks_retries_and_rotates_our_queues(server, db, start_pgqd35, wait_until):
+@pytest.mark.parametrize("script", ["", "pgq.sql", "pgq_pl.sql"])
+def test_pgqd_3_5_ticks_retries_and_rotates_our_queues(
+    server, make_new_db, start_pgqd35, wait_until, script
+):
+    """Also where a script was loaded, which it refuses to serve with 3.5."""
+    db = make_new_db(script)
     pgqd = start_pgqd35(server, db.name)
     works_its_queue(db, wait_until)
     assert "ERROR" not in pgqd.output

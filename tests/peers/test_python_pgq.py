@@ -120,6 +120,22 @@ def test_a_consumer_killed_at_random(source, start_peer, run_peer, wait_until, s
 
 
 @pytest.mark.slow
+def test_a_consumer_of_the_engine_without_c_killed_at_random(
+    make_new_db, start_peer, run_peer, wait_until
+):
+    source = make_new_db("pgq_pl.sql")
+    make_queue(source)
+    source.execute(LEDGER)
+    run_peer("plain.py", "--register", db=source.conninfo)
+    killed_at_random(
+        source,
+        lambda: [start_peer("plain.py", db=source.conninfo)],
+        lambda: ledger(source),
+        wait_until,
+    )
+
+
+@pytest.mark.slow
 def test_siblings_of_a_coop_consumer_killed_at_random(source, start_peer, wait_until):
     running = {}
 

@@ -10,12 +10,9 @@ import pytest
 
 from skytools.core.db import Database
 from skytools.core.errors import SkytoolsError
-from skytools.core.pgserver import find_tree
 from tests.fixtures.process import run
-from tests.peers.conftest import ROOT, load_script
+from tests.peers.conftest import OURS, ROOT, load_script
 from tests.peers.work import insert, ledger, make_queue, read_all, tick
-
-OURS = find_tree().parents[3] / "share/postgresql/15/skytools"
 
 STATE = (
     "select * from pgq.consumer order by 1",
@@ -163,7 +160,7 @@ def test_what_a_script_has_loaded_becomes_the_extension(server, make_old_db, new
 @pytest.mark.parametrize("script", ["pgq.sql", "pgq_pl_only.sql"])
 @pytest.mark.parametrize("ours", ["pgq.sql", "pgq_pl.sql"])
 def test_what_a_script_has_loaded_is_brought_up_to_date_by_ours(
-    server, make_old_db, make_db, script, ours
+    server, make_old_db, make_new_db, script, ours
 ):
     """On either engine, from either engine; a second time changes nothing."""
     db = make_old_db(script)
@@ -171,9 +168,7 @@ def test_what_a_script_has_loaded_is_brought_up_to_date_by_ours(
     before = state(db)
     load_script(server, db, OURS / ours)
     assert state(db) == before
-    fresh = make_db(empty=True)
-    load_script(server, fresh, OURS / ours)
-    same_as_fresh(server, db, fresh, extension=False)
+    same_as_fresh(server, db, make_new_db(ours), extension=False)
     once = catalog(server, db, extension=False)
     load_script(server, db, OURS / ours)
     assert state(db) == before

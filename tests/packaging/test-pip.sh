@@ -19,6 +19,7 @@ same() { # TITLE EXPECTED FOUND
 
 mkdir "$work/tree" "$work/dist"
 git -C "$TOP" archive "${SKYTOOLS_TREE:-HEAD}" | tar -C "$work/tree" -xf -
+(cd "$work/tree" && find . -type f | sed 's#^\./##' | sort) >"$work/files"
 "$PYTHON" -m venv "$work/build"
 "$work/build/bin/pip" install -q --disable-pip-version-check build
 "$work/build/bin/python" -m build -q --outdir "$work/dist" "$work/tree" >"$work/build.log" 2>&1 || {
@@ -33,10 +34,8 @@ wheel=$(find "$work/dist" -name '*.whl')
 "$PYTHON" -m zipfile -l "$wheel" | awk '$1 ~ /^(skytools\/|pgq.py)/ {print $1}' | sort >"$work/found"
 same "the wheel has every module and query" "$work/wanted" "$work/found"
 
-(cd "$work/tree" && find . -type f ! -path './.git*' | sed 's#^\./##' | sort) >"$work/wanted"
-tar -tzf "$sdist" | sed -n 's#^[^/]*/##p' | grep -vE '/$|^(PKG-INFO|setup.cfg|skytools4.egg-info/.*|)$' |
-    grep -vE '^skytools/(daemons|scriptmgr|walmgr)/' | sort >"$work/found"
-(comm -23 "$work/wanted" "$work/found") >"$work/missing"
+tar -tzf "$sdist" | sed -n 's#^[^/]*/##p' | sort >"$work/found"
+comm -23 "$work/files" "$work/found" | sed '/^\.git/d' >"$work/missing"
 : >"$work/none"
 same "the sdist has every file" "$work/none" "$work/missing"
 

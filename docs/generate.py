@@ -20,7 +20,14 @@ from skytools.core import program
 from skytools.core.config import REQUIRED, Declared, JobKeys, options
 from skytools.core.registry import daemons, load_daemon
 from skytools.core.template import describe, render_docs, show
-from skytools.pgq import Consumer, CoopConsumer, KeyedConsumer, LocalConsumer, RemoteConsumer
+from skytools.pgq import (
+    CascadedWorker,
+    Consumer,
+    CoopConsumer,
+    KeyedConsumer,
+    LocalConsumer,
+    RemoteConsumer,
+)
 from skytools.scriptmgr.cli import parser as manager_parser
 from skytools.scriptmgr.config import ManagerConfig
 from skytools.walmgr.commands import parser as walmgr_parser
@@ -51,6 +58,9 @@ def sections() -> list[Section]:
         Section("your consumer", Consumer.Config, "Every subclass of `skytools.pgq.Consumer`."),
         Section("your remote consumer", RemoteConsumer.Config,
                 "Every subclass of `skytools.pgq.RemoteConsumer` or `SerialConsumer`."),
+        Section("your worker in a cascade", CascadedWorker.Config,
+                "Every subclass of `skytools.pgq.CascadedWorker`; a `CascadedConsumer` has no"
+                " publish periods."),
         Section("your cooperative consumer", CoopConsumer.Config,
                 "Every subclass of `skytools.pgq.CoopConsumer`."),
         Section("your keyed consumer", KeyedConsumer.Config,

@@ -5,6 +5,8 @@ from skytools.core.config import option, settings
 from skytools.core.db import Database
 from skytools.core.program import main as run
 from skytools.pgq.batch import Batch, BatchReader
+from skytools.pgq.cascade import CascadedConfig, CascadedConsumer
+from skytools.pgq.cascade_worker import CascadedWorker, WorkerConfig
 from skytools.pgq.config import ConsumerConfig, RemoteConsumerConfig
 from skytools.pgq.consumer import Consumer
 from skytools.pgq.coop import CoopConsumer, CoopConsumerConfig
@@ -19,6 +21,9 @@ __all__ = [
     "Batch",
     "BatchInfo",
     "BatchReader",
+    "CascadedConfig",
+    "CascadedConsumer",
+    "CascadedWorker",
     "Consumer",
     "ConsumerConfig",
     "ConsumerInfo",
@@ -37,6 +42,7 @@ __all__ = [
     "RowChange",
     "SerialConsumer",
     "Tick",
+    "WorkerConfig",
     "insert_event",
     "insert_event_at",
     "insert_events",

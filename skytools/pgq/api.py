@@ -15,77 +15,77 @@ from skytools.pgq.types import BatchInfo, ConsumerInfo, Event, Fate, QueueInfo, 
 FUNCTIONS: dict[str, tuple[str, ...]] = {}
 
 
-def _call(name: str, *args: str) -> str:
+def call(name: str, *args: str) -> str:
     """Note a function and return the statement that calls it."""
     FUNCTIONS[name] = args
     named = ", ".join(f"{arg} => %s" for arg in args)
     return f"select * from {name}({named})"  # noqa: S608 # names from this file only
 
 
-_NEXT_BATCH = _call(
+_NEXT_BATCH = call(
     "pgq.next_batch_custom",
     *("i_queue_name", "i_consumer_name", "i_min_lag", "i_min_count", "i_min_interval"),
 )
 # The level holds for this transaction only. Losing the mark of an open batch in a crash does no
 # harm where the work is lost with it, so nobody waits for the disk; see `durable`.
 _NEXT_BATCH_RELAXED = f"{_NEXT_BATCH} where set_config('synchronous_commit', 'off', true) > ''"
-_AT_LEAST_LOCAL = """set_config('synchronous_commit',
+AT_LEAST_LOCAL = """set_config('synchronous_commit',
     replace(current_setting('synchronous_commit'), 'off', 'local'), true)"""
-_NEXT_BATCH_DURABLE = f"{_NEXT_BATCH} where {_AT_LEAST_LOCAL} > ''"
-_GET_BATCH_CURSOR = _call(
+_NEXT_BATCH_DURABLE = f"{_NEXT_BATCH} where {AT_LEAST_LOCAL} > ''"
+_GET_BATCH_CURSOR = call(
     "pgq.get_batch_cursor", "i_batch_id", "i_cursor_name", "i_quick_limit", "i_extra_where"
 )
-_GET_BATCH_INFO = _call("pgq.get_batch_info", "x_batch_id")
-_FINISH_BATCH = _call("pgq.finish_batch", "x_batch_id")
-_EVENT_RETRY = _call("pgq.event_retry", "x_batch_id", "x_event_id", "x_retry_seconds")
+_GET_BATCH_INFO = call("pgq.get_batch_info", "x_batch_id")
+_FINISH_BATCH = call("pgq.finish_batch", "x_batch_id")
+_EVENT_RETRY = call("pgq.event_retry", "x_batch_id", "x_event_id", "x_retry_seconds")
 _EVENTS_RETRY = """select sum(pgq.event_retry(x_batch_id => %s, x_event_id => event,
     x_retry_seconds => seconds)) from unnest(%s::int8[], %s::int4[]) t(event, seconds)"""
-_REGISTER = _call("pgq.register_consumer", "x_queue_name", "x_consumer_id")
-_REGISTER_AT = _call("pgq.register_consumer_at", "x_queue_name", "x_consumer_name", "x_tick_pos")
-_UNREGISTER = _call("pgq.unregister_consumer", "x_queue_name", "x_consumer_name")
-_QUEUE_INFO = _call("pgq.get_queue_info", "i_queue_name")
-_CONSUMER_INFO = _call("pgq.get_consumer_info", "i_queue_name", "i_consumer_name")
-_INSERT_EVENT = _call(
+_REGISTER = call("pgq.register_consumer", "x_queue_name", "x_consumer_id")
+_REGISTER_AT = call("pgq.register_consumer_at", "x_queue_name", "x_consumer_name", "x_tick_pos")
+_UNREGISTER = call("pgq.unregister_consumer", "x_queue_name", "x_consumer_name")
+_QUEUE_INFO = call("pgq.get_queue_info", "i_queue_name")
+_CONSUMER_INFO = call("pgq.get_consumer_info", "i_queue_name", "i_consumer_name")
+_INSERT_EVENT = call(
     "pgq.insert_event",
     *("queue_name", "ev_type", "ev_data", "ev_extra1", "ev_extra2", "ev_extra3", "ev_extra4"),
 )
-_INSERT_EVENT_AT = _call(
+_INSERT_EVENT_AT = call(
     "pgq.insert_event_at",
     *("i_queue_name", "i_time", "i_type", "i_data", "i_extra1", "i_extra2", "i_extra3", "i_extra4"),
 )
-_INSERT_EVENT_RAW = _call(
+_INSERT_EVENT_RAW = call(
     "pgq.insert_event_raw",
     *("queue_name", "ev_id", "ev_time", "ev_owner", "ev_retry", "ev_type", "ev_data"),
     *("ev_extra1", "ev_extra2", "ev_extra3", "ev_extra4"),
 )
-_CURRENT_TABLE = _call("pgq.current_event_table", "x_queue_name")
+_CURRENT_TABLE = call("pgq.current_event_table", "x_queue_name")
 _CURRENT_TABLE_FACTS = (
     _CURRENT_TABLE.replace("*", "t, has_table_privilege(t, 'insert'), now()::text", 1) + " t"
 )
-_CREATE_QUEUE = _call("pgq.create_queue", "i_queue_name")
-_GET_LAST_TICK = _call("pgq_ext.get_last_tick", "a_consumer")
-_SET_LAST_TICK = _call("pgq_ext.set_last_tick", "a_consumer", "a_tick_id")
-_IS_BATCH_DONE = _call("pgq_ext.is_batch_done", "a_consumer", "a_batch_id")
+_CREATE_QUEUE = call("pgq.create_queue", "i_queue_name")
+_GET_LAST_TICK = call("pgq_ext.get_last_tick", "a_consumer")
+_SET_LAST_TICK = call("pgq_ext.set_last_tick", "a_consumer", "a_tick_id")
+_IS_BATCH_DONE = call("pgq_ext.is_batch_done", "a_consumer", "a_batch_id")
 _EXT_EVENT = ("a_consumer", "a_subconsumer", "a_batch_id", "a_event_id")
-_SET_EVENT_DONE = _call("pgq_ext.set_event_done", *_EXT_EVENT)
-_IS_EVENT_DONE = _call("pgq_ext.is_event_done", *_EXT_EVENT)
+_SET_EVENT_DONE = call("pgq_ext.set_event_done", *_EXT_EVENT)
+_IS_EVENT_DONE = call("pgq_ext.is_event_done", *_EXT_EVENT)
 _SET_EVENTS_DONE = """select count(pgq_ext.set_event_done(a_consumer => %s, a_subconsumer => %s,
     a_batch_id => %s, a_event_id => event)) from unnest(%s::int8[]) event"""
 _ARE_EVENTS_DONE = """select event from unnest(%s::int8[]) event where pgq_ext.is_event_done(
     a_consumer => %s, a_subconsumer => %s, a_batch_id => %s, a_event_id => event)"""
 _COOP_NAMES = ("i_queue_name", "i_consumer_name", "i_subconsumer_name")
-_COOP_NEXT_BATCH = _call(
+_COOP_NEXT_BATCH = call(
     "pgq_coop.next_batch_custom",
     *(*_COOP_NAMES, "i_min_lag", "i_min_count", "i_min_interval", "i_dead_interval"),
 )
-_COOP_FINISH_BATCH = _call("pgq_coop.finish_batch", "i_batch_id")
-_COOP_HEARTBEAT = _call("pgq_coop.heartbeat", "i_batch_id")
-_COOP_REGISTER = _call("pgq_coop.register_subconsumer", *_COOP_NAMES)
-_COOP_UNREGISTER = _call("pgq_coop.unregister_subconsumer", *_COOP_NAMES, "i_batch_handling")
-_REGISTER_KEYED = _call("pgq.register_keyed", "i_queue_name", "i_consumer_name", "i_workers")
-_UNREGISTER_KEYED = _call("pgq.unregister_keyed", "i_queue_name", "i_consumer_name", "i_workers")
-_MOVE_CONSUMER = _call("pgq.move_consumer", "i_queue_name", "i_consumer_name", "i_from", "i_to")
-_FAIL_EVENTS = _call(
+_COOP_FINISH_BATCH = call("pgq_coop.finish_batch", "i_batch_id")
+_COOP_HEARTBEAT = call("pgq_coop.heartbeat", "i_batch_id")
+_COOP_REGISTER = call("pgq_coop.register_subconsumer", *_COOP_NAMES)
+_COOP_UNREGISTER = call("pgq_coop.unregister_subconsumer", *_COOP_NAMES, "i_batch_handling")
+_REGISTER_KEYED = call("pgq.register_keyed", "i_queue_name", "i_consumer_name", "i_workers")
+_UNREGISTER_KEYED = call("pgq.unregister_keyed", "i_queue_name", "i_consumer_name", "i_workers")
+_MOVE_CONSUMER = call("pgq.move_consumer", "i_queue_name", "i_consumer_name", "i_from", "i_to")
+_FAIL_EVENTS = call(
     "pgq.fail_events",
     *("i_batch_id", "i_event_ids", "i_reasons", "i_max_tries", "i_first", "i_longest"),
 )
@@ -240,12 +240,17 @@ def target_position(db: Database, consumer: str) -> int | None:
     Makes the commit that follows wait for the disk even where synchronous_commit is off.
     """
     tick: int | None = db.value(
-        f"""select {_AT_LEAST_LOCAL};
+        f"""select {AT_LEAST_LOCAL};
             select pg_advisory_xact_lock(hashtextextended('pgq_ext ' || %s, 0));
             {_GET_LAST_TICK}""",
         (consumer, consumer),
     )
     return tick
+
+
+def make_durable(db: Database) -> None:
+    """Make the commit of this transaction wait for the disk, whatever the server's settings."""
+    db.execute(f"select {AT_LEAST_LOCAL}").close()
 
 
 def set_target_position(db: Database, consumer: str, tick_id: int | None) -> None:

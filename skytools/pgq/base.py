@@ -53,6 +53,10 @@ class BaseConsumer(Daemon[ConsumerConfig]):
             "db", cfg.db, autocommit=cfg.pgq_autocommit, lifetime=cfg.connection_lifetime
         )
 
+    def accepts(self, batch: Batch) -> bool:
+        """Tell whether it is time to work on a batch; otherwise it stays open for a later look."""
+        return True
+
     def work(self, batch: Batch) -> None:
         """Do the work of a batch and finish it."""
         raise AssertionError(f"{type(self).__name__} must define work()")
@@ -81,7 +85,7 @@ class BaseConsumer(Daemon[ConsumerConfig]):
         except DatabaseError:
             self._reader = None  # the next step looks what has changed
             raise
-        if batch is None:
+        if batch is None or not self.accepts(batch):
             return self._idle()
         started = self.ctx.clock.monotonic()
         try:

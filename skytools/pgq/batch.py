@@ -49,6 +49,7 @@ class Batch:
     _unread: bool = False
     _iterations: int = 0
     _given: Sequence[Event] | None = None
+    _flow: Iterator[Event] | None = None
 
     @property
     def id(self) -> int:
@@ -89,7 +90,16 @@ class Batch:
         """Return a view of the batch that has these events alone."""
         return Batch(self.info, self.queue, self.consumer, self.reader, _given=events)
 
+    def through(self, flow: Iterator[Event]) -> Batch:
+        """Return a view of the batch that has, once, what `flow` lets through."""
+        return Batch(self.info, self.queue, self.consumer, self.reader, _flow=flow)
+
     def __iter__(self) -> Iterator[Event]:
+        if self._flow is not None:
+            for event in self._flow:
+                self.current = event
+                yield event
+            return
         if self._given is not None:
             self.events = len(self._given)
             for event in self._given:

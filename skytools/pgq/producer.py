@@ -17,6 +17,7 @@ from skytools.pgq.types import Event
 COPY_CHARS = 4 << 20
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _COPY = "copy {} (ev_time, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4) from stdin"
+_COPY_WITH_IDS = _COPY.replace("(", "(ev_id, ", 1)
 
 
 class NewEvent(NamedTuple):
@@ -92,6 +93,21 @@ def insert_events(db: Database, queue: str, events: Iterable[NewEvent]) -> int:
         # The last one goes the normal way, which wakes a ticker that sleeps.
         insert_new(db, queue, held)
     return count
+
+
+def copy_events(db: Database, queue: str, events: Sequence[Event]) -> None:
+    """Append events of the provider to the queue of a branch by COPY, with their ids and times.
+
+    The transaction must be in session_replication_role replica: a branch takes no other events.
+    """
+    if not events:
+        return
+    table, _, _ = api.current_event_table(db, queue)
+    statement = sql.SQL(_COPY_WITH_IDS).format(sql.Identifier(*table.split(".", 1)))
+    buffer = io.StringIO()
+    for event in events:
+        buffer.write(f"{event.id}\t" + _line(event.time_text, event[4:]))
+    _copy(db, statement, buffer)
 
 
 def carry_events(db: Database, queue: str, events: Sequence[Event]) -> None:

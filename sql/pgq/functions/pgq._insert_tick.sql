@@ -3,7 +3,8 @@
 -- Function: pgq._insert_tick(2)
 --
 --      Tick a queue now, and announce it: NOTIFY pgq_tick_<queue id>, payload the tick's id. The caller holds the
---      ticker lock of the queue.
+--      ticker lock of the queue. If the queue was restored from a dump of another server, it is fitted to this one
+--      first (pgq._close_era).
 --
 -- Parameters:
 --      i_queue_id      - the queue
@@ -14,9 +15,8 @@
 --      select: pgq.queue, pgq.tick
 --      insert: pgq.tick
 -- Locks:
---      none
+--      after a restore: see pgq._close_era
 -- Raises:
---      object_not_in_prerequisite_state - the last tick is in the future of this server
 --      invalid_transaction_state - not in READ COMMITTED: the snapshot is older than the lock
 -- ----------------------------------------------------------------------
 create or replace function pgq._insert_tick(i_queue_id integer, i_last_tick_id bigint)
@@ -28,13 +28,19 @@ declare
     new_tick_id bigint;
 begin
     select queue_name, queue_event_seq, queue_tick_seq into q from pgq.queue where queue_id = i_queue_id;
-    select tick_id, tick_event_seq, txid_snapshot_xmin(tick_snapshot) as xmin,
-           txid_snapshot_xmax(tick_snapshot) as xmax, txid_snapshot_xmax(txid_current_snapshot()) as next_txid
-      into last
-      from pgq.tick where tick_queue = i_queue_id order by tick_id desc limit 1;
-    if last.tick_id is distinct from i_last_tick_id then
-        return null;
-    end if;
+    loop
+        select t.tick_id, t.tick_event_seq, txid_snapshot_xmax(t.tick_snapshot) as xmax, n.next_txid,
+               n.next_txid - age(t.xmin) < txid_snapshot_xmin(t.tick_snapshot) as maybe_other_era
+          into last
+          from pgq.tick t
+         cross join (select txid_snapshot_xmax(txid_current_snapshot()) as next_txid) n
+         where t.tick_queue = i_queue_id order by t.tick_id desc limit 1;
+        if last.tick_id is distinct from i_last_tick_id then
+            return null;
+        end if;
+        exit when last.maybe_other_era is not true or not pgq._is_other_era(i_queue_id);
+        perform pgq._close_era(i_queue_id);
+    end loop;
     -- Read before the snapshot is taken: an event that is numbered later counts as new after this tick.
     event_pos := coalesce(pg_sequence_last_value(q.queue_event_seq::regclass), 0);
 
@@ -43,12 +49,6 @@ begin
             raise exception 'cannot tick queue % in a % transaction', q.queue_name,
                 upper(current_setting('transaction_isolation')) using errcode = 'invalid_transaction_state',
                 hint = 'A tick must see all that has committed until now: use READ COMMITTED.';
-        end if;
-        if last.xmin > last.next_txid then
-            raise exception 'invalid state of queue %: tick % is in the future of this server',
-                q.queue_name, last.tick_id using errcode = 'object_not_in_prerequisite_state',
-                detail = format('Its oldest transaction is %s, the next one here is %s.', last.xmin, last.next_txid),
-                hint = 'The queue was probably restored from a dump of another server.';
         end if;
         if last.xmax > last.next_txid or event_pos < last.tick_event_seq and event_pos > 0 then
             raise warning 'pgq: queue % has gone backwards: last tick % at event % and transaction %, now % and %',

@@ -17,8 +17,7 @@
 --      ticks could be numbered in another order than their snapshots, and events would be delivered twice.
 -- Raises:
 --      undefined_object - no such queue
---      object_not_in_prerequisite_state - the queue has an external ticker, is paused, or its ticks are in the
---          future of this server
+--      object_not_in_prerequisite_state - the queue has an external ticker, or is paused
 --      invalid_transaction_state - not in READ COMMITTED
 -- ----------------------------------------------------------------------
 create or replace function pgq.ticker(i_queue_name text)
@@ -133,6 +132,9 @@ begin
     end if;
 
     perform pg_advisory_xact_lock('pgq.queue'::regclass::integer, q.queue_id);
+    if pgq._is_other_era(q.queue_id) then
+        perform pgq._close_era(q.queue_id);
+    end if;
     insert into pgq.tick (tick_queue, tick_id, tick_time, tick_event_seq)
     values (q.queue_id, i_tick_id, i_orig_timestamp, i_event_seq);
     perform pgq.seq_setval(q.queue_tick_seq, i_tick_id);

@@ -57,7 +57,9 @@ grant execute on function
     pgq.failed_event_redrive(text, text, bigint[], text, text, timestamptz),
     pgq.failed_event_purge(text, text, bigint[], text, text, timestamptz),
     pgq.register_keyed(text, text, integer), pgq.unregister_keyed(text, text, integer),
-    pgq.move_consumer(text, text, bigint, bigint)
+    pgq.move_consumer(text, text, bigint, bigint),
+    pgq.why_not_rotated(), pgq._rotation_blockers(integer, bigint, regclass), pgq._full_txid(xid),
+    pgq._is_other_era(integer)
    to pgq_reader;
 grant execute on function
     pgq.insert_events(text, text[], text[], text[], text[], text[], text[]),

@@ -305,16 +305,16 @@ fresh_remove() {
 fresh_purge() {
     apt_inside purge skytools skytools-ticker skytools-walmgr python3-skytools
     [ -z "$(processes)" ]
-    # Left: the user's inis, and what dpkg and systemd never take away; the apt source is the test's.
+    # Left: the user's inis, and the extensions' scripts; the rest is the test's own.
     inside find / -xdev \( -path /proc -o -path /sys -o -path /srv -o -path /var/cache -o -path /var/lib/apt \
         -o -path /var/log/journal -o -path /var/log/apt \) -prune -o -iname '*skytools*' -print | sort >"$root/srv/left"
     printf '%s\n' /etc/apt/apt.conf.d/90skytools /etc/apt/sources.list.d/skytools.list /etc/prometheus/skytools.yml \
-        /etc/skytools /etc/skytools-suite | diff - "$root/srv/left"
+        /etc/skytools /etc/skytools-suite "/usr/share/postgresql/$N/skytools" | diff - "$root/srv/left"
     inside test -f /etc/skytools/ledger.ini
     [ -z "$(inside find / -xdev -name '*.py' -path '*skytools*' -not -path '/srv/*')" ]
     # The data stays, and the extension works without a service of ours.
     sql "select pgq.insert_event('orders', 'n', 'still there')"
-    apt_inside purge "postgresql-$N-pgq3"
+    apt_inside purge "postgresql-$N-pgq3" "postgresql-$N-pgq-ext" "postgresql-$N-pgq-merge"
     [ -z "$(inside find "/usr/lib/postgresql/$N" "/usr/share/postgresql/$N" -name '*pgq*' -o -name skytools)" ]
     [ "$(sql "select count(*) > 0 from pgq.event_template")" = t ]
 }

@@ -4,4 +4,4 @@
 # shellcheck source=env.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/env.sh"
 
-rm -rf "$OBJ" "$TREE" "$TOP_DIR/build/pg$MAJOR.path"
+rm -rf "$OBJ" "$TREE" "$TOP_DIR/build/pg$MAJOR$VARIANT.path"

@@ -2,7 +2,7 @@
 # Sourced by the scripts of this folder: where things are built, and for which server.
 # shellcheck shell=bash disable=SC2034
 #
-# Sets SQL_DIR TOP_DIR PG_CONFIG EXTENSIONS MAJOR BINDIR PKGLIBDIR SHAREDIR SERVER_USER BUILD_ROOT TREE OBJ.
+# Sets SQL_DIR TOP_DIR PG_CONFIG EXTENSIONS MAJOR BINDIR PKGLIBDIR SHAREDIR SERVER_USER BUILD_ROOT VARIANT TREE OBJ.
 set -euo pipefail
 umask 022
 
@@ -58,8 +58,10 @@ moved_root() {
 mkdir -p "$TOP_DIR/build"
 BUILD_ROOT=$TOP_DIR/build
 as_server_user test -x "$BUILD_ROOT" || BUILD_ROOT=$(moved_root)
-TREE=$BUILD_ROOT/pg$MAJOR
-OBJ=$BUILD_ROOT/obj/pg$MAJOR
+# VARIANT=-name: built in another way, beside the usual build.
+VARIANT=${VARIANT:-}
+TREE=$BUILD_ROOT/pg$MAJOR$VARIANT
+OBJ=$BUILD_ROOT/obj/pg$MAJOR$VARIANT
 
 # Builds the extension $1 with PGXS, outside its source; further arguments go to make. LLVM bitcode is left out: it
 # needs a clang of the server's own version, and nothing of ours is worth inlining.

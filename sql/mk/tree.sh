@@ -53,5 +53,5 @@ for ext in $EXTENSIONS; do
     mv "$stamp.new" "$stamp"
 done
 
-printf '%s\n' "$TREE" >"$TOP_DIR/build/pg$MAJOR.path"
+printf '%s\n' "$TREE" >"$TOP_DIR/build/pg$MAJOR$VARIANT.path"
 printf '%s\n' "$TREE"

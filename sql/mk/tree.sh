@@ -23,8 +23,10 @@ make_overlay() {
     find "$BINDIR" -mindepth 1 -maxdepth 1 -exec cp -L --reflink=auto -t "$TREE$BINDIR" -- {} +
     link_all "$PKGLIBDIR" "$TREE$PKGLIBDIR"
     link_all "$SHAREDIR" "$TREE$SHAREDIR"
-    rm "$TREE$SHAREDIR/extension"
+    # What we install into must be ours: a link would lead into the system.
+    rm -f "$TREE$SHAREDIR/extension" "$TREE$SHAREDIR/skytools" "$TREE$PKGLIBDIR/bitcode"
     link_all "$SHAREDIR/extension" "$TREE$SHAREDIR/extension"
+    if [ -d "$PKGLIBDIR/bitcode" ]; then link_all "$PKGLIBDIR/bitcode" "$TREE$PKGLIBDIR/bitcode"; fi
     ln -sfn "${BINDIR#/}" "$TREE/bin"
     printf '%s\n' "$overlay_of" >"$TREE/.overlay"
 }

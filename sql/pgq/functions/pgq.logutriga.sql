@@ -16,7 +16,8 @@
 --        create trigger c after delete on t referencing old table as o for each statement execute ...
 --      As the server has it, these fire for the table that the statement names: of a partitioned table they do not see
 --      statements that name a partition; nor do they see what logical replication applies. And they fire after row
---      triggers of the statement: changes that those make come first in the queue.
+--      triggers of the statement: changes that those make come first in the queue, so they do not fit a table whose
+--      row triggers change the same rows once more.
 --
 -- Parameters:
 --      1. name of the queue; then in any order:

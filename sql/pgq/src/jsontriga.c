@@ -7,7 +7,6 @@
 #include "trigger.h"
 
 #include "catalog/pg_type.h"
-#include "miscadmin.h"
 #include "utils/datetime.h"
 #include "utils/json.h"
 

@@ -107,7 +107,15 @@ class Feed:
                 del self._windows[oldest.info.prev_tick.id]
                 self._held -= oldest.size
             else:
+                self._hurry()
                 self._room.wait(self._patience)
+
+    def _hurry(self) -> None:
+        """Let workers go that wait for more: nothing more comes before they have made room."""
+        for worker, condition in enumerate(self._much):
+            if self._lack[worker] > 0:
+                self._lack[worker] = 0
+                condition.notify()
 
     def _may_drop(self, window: Window, *, late: bool) -> bool:
         """Most workers must be past it; for the rest one has patience, unless they are alone."""

@@ -51,7 +51,7 @@ class KeyedConsumerConfig(ConsumerConfig):
         choices=("type", "data", "extra1", "extra2", "extra3", "extra4"),
     )
     backlog_events: int = option(
-        20000, "Events kept in memory for workers; who is further behind reads anew.", min=1
+        6000, "Events kept in memory for workers; who is further behind reads anew.", min=1
     )
 
     def faults(self) -> list[tuple[str, str]]:
@@ -206,6 +206,12 @@ class KeyedConsumer(BaseConsumer):
             self.register_now()
             self.db.commit()
         return True
+
+    def _auto_register(self) -> None:
+        """Register the consumer; a worker alone is never registered again by itself."""
+        if self.number is not None:
+            raise FatalStateError(f"{self.cfg.consumer}: was unregistered while running")
+        super()._auto_register()
 
     def _engage(self) -> None:
         """Put the reader where the last of the workers is, and start the workers."""

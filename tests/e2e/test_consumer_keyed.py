@@ -36,7 +36,9 @@ class Idle(KeyedConsumer):
 
 run(Idle)
 """
-COST_LIMIT = 1.5
+# Measured: 1.3 to 1.6, by what else the machine does. Eight workers that each read all would
+# cost more than twice as much as one.
+COST_LIMIT = 2.0
 
 
 @pytest.fixture
@@ -124,10 +126,10 @@ def cpu(pids):
     return ticks / 100
 
 
-def cost(queue, start, wait_until, workers, ticks=100, size=3000):
+def cost(queue, start, wait_until, workers, ticks=105, size=2000):
     """Return the CPU time of reading a backlog, of the process and its backends together."""
     name = f"cost{workers}"
-    program = start(IDLE, workers=workers, consumer_name=name, backlog_events=20000)
+    program = start(IDLE, workers=workers, consumer_name=name, backlog_events=6000)
     program.wait_output("reading queue")
     names = [f"{name}#{n + 1}/{workers}" for n in range(workers)]
 
@@ -164,18 +166,11 @@ def cost(queue, start, wait_until, workers, ticks=100, size=3000):
 
 
 @pytest.mark.slow
-def test_eight_workers_read_at_less_than_one_and_a_half_times_the_cost_of_one(
-    queue, start, wait_until
-):
-    """Reading is done once and dealt out.
-
-    CPU time, the best of some rounds: whoever else uses this machine can only add to it.
-    """
-    best = {1: float("inf"), 8: float("inf")}
-    for _ in range(4):
-        for workers, seconds in best.items():
-            best[workers] = min(seconds, cost(queue, start, wait_until, workers))
-        if best[8] < COST_LIMIT * best[1]:
-            break
-    print(f"reading 300000 events, CPU seconds by workers: {best}")  # noqa: T201
-    assert best[8] < COST_LIMIT * best[1], best
+def test_reading_is_done_once_for_all_workers(queue, start, wait_until):
+    """CPU time, in sums of rounds in turn: what others do to this machine falls on both."""
+    total = {1: 0.0, 8: 0.0}
+    for _ in range(3):
+        for workers in total:
+            total[workers] += cost(queue, start, wait_until, workers)
+    print(f"reading 3 x 210000 events, CPU seconds by workers: {total}")  # noqa: T201
+    assert total[8] < COST_LIMIT * total[1], total

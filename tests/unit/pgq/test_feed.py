@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -171,3 +172,26 @@ def test_what_former_workers_have_done_is_known():
     old.clear()
     assert old.until == 0
     assert not old.has_done(even, 1)
+
+
+def test_nobody_waits_for_more_while_the_reader_waits_for_room():
+    """With windows nearly as large as the feed this took the whole pause each time."""
+    one = feed(workers=1, capacity=100, patience=3600)
+    old = datetime.now(UTC) - timedelta(hours=1)
+
+    def past(prev):
+        made = window(prev, 60)
+        info = BatchInfo(1, Tick(prev + 1, old, 0), made.info.prev_tick)
+        return Window(info, made.parts, made.size)
+
+    one.take(0, 1, 0)
+    one.add(past(1))
+    reader = threading.Thread(target=one.add, args=(past(2),))
+    begun = time.monotonic()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skytools.pgq.feed.LINGER", 3600)
+        reader.start()
+        assert took(one.take(0, 1, 0)) == (2, 60)
+    assert took(one.take(0, 2, 5)) == (3, 60)
+    reader.join(5)
+    assert time.monotonic() - begun < 60

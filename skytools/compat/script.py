@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import logging
 import optparse
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -19,17 +18,12 @@ from skytools.compat import loop, scriptlog, skylog, switches, template
 from skytools.compat.config import Config, ConfigError
 from skytools.compat.runtime import Runtime, number
 from skytools.core.errors import SkytoolsError, UsageError
-from skytools.core.pidfile import PidFile, send_signal
+from skytools.core.pidfile import PidFile, background, send_signal
 
 
 def daemonize() -> None:
     """Fork once, leave the terminal; the parent ends with 0."""
-    if os.fork() > 0:
-        os._exit(0)
-    os.setsid()
-    null = os.open(os.devnull, os.O_RDWR)
-    for fd in (0, 1, 2):
-        os.dup2(null, fd)
+    background(None)
 
 
 def _refuse(service_name: str, exc: Exception) -> NoReturn:
@@ -218,8 +212,7 @@ class BaseScript:
                 scriptlog.setup(
                     self.cf, self.service_name, self.job_name, self.log_level, console=False
                 )
-                daemonize()
-                self._pidlock.write()
+                background(self._pidlock)
         except SkytoolsError as exc:
             self.log.error("%s", exc)
             sys.exit(1)

@@ -30,12 +30,12 @@ class PidFile:
             os.close(fd)
             raise SkytoolsError(f"already running as pid {pid} ({self.path})") from None
         self._fd = fd
-        self.write()
+        self.write(os.getpid())
 
-    def write(self) -> None:
-        """Write our pid; again after a fork, which hands the lock on to the child."""
+    def write(self, pid: int) -> None:
+        """Write the owner's pid; again for the child of a fork, which hands the lock on to it."""
         os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        os.pwrite(self._fd, f"{pid}\n".encode(), 0)
 
     def release(self) -> None:
         """Remove the file, if it is ours."""
@@ -43,6 +43,18 @@ class PidFile:
             self.path.unlink(missing_ok=True)
             os.close(self._fd)
             self._fd = -1
+
+
+def background(pidfile: PidFile | None) -> None:
+    """Fork once, leave the terminal. The parent ends with 0 when the pidfile names the child."""
+    if child := os.fork():
+        if pidfile is not None:
+            pidfile.write(child)
+        os._exit(0)
+    os.setsid()
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
 
 
 def send_signal(path: Path, number: int) -> bool:

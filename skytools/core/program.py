@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import faulthandler
 import logging
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from skytools.core import logs, metrics
 from skytools.core.cli import guard
 from skytools.core.config import DaemonConfig, Loaded, load
 from skytools.core.errors import UsageError
-from skytools.core.pidfile import PidFile, send_signal
+from skytools.core.pidfile import PidFile, background, send_signal
 from skytools.core.service import Context, Daemon, Service, inherited_socket
 from skytools.core.template import render_ini
 
@@ -141,9 +140,8 @@ def _serve(
         _logging(cfg, opts)
         if opts.daemon:
             # Last, so that whatever is wrong is said on the terminal.
-            _background()
             assert pidfile is not None
-            pidfile.write()
+            background(pidfile)
         return _run_service(daemon, opts, loaded, overrides)
     finally:
         if pidfile:
@@ -194,13 +192,3 @@ def _logging(cfg: DaemonConfig, opts: argparse.Namespace) -> None:
         )
     except OSError as exc:
         raise UsageError(f"logfile {cfg.logfile}: {exc.strerror}") from exc
-
-
-def _background() -> None:
-    """Fork once, leave the terminal. The parent ends with 0."""
-    if os.fork() > 0:
-        os._exit(0)
-    os.setsid()
-    null = os.open(os.devnull, os.O_RDWR)
-    for fd in (0, 1, 2):
-        os.dup2(null, fd)

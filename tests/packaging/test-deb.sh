@@ -3,7 +3,7 @@
 # Build the packages, install them into empty booted systems, and go the ways of users: a new one (fresh_steps.sh) and
 # one who comes from Debian's pgqd and pgq 3 (migrate_steps.sh). One line for each step, and a count at the end.
 #
-#   test-deb.sh SUITE [fresh|migrate]
+#   test-deb.sh SUITE [fresh|migrate|autopkg]
 #
 # SKYTOOLS_BUILT=1 takes the packages that are in build/deb/SUITE. Logs of failed steps: build/deb/SUITE/test.
 # shellcheck source=common.sh
@@ -16,9 +16,11 @@
 . "$TOP/tests/packaging/fresh_steps.sh"
 # shellcheck source=migrate_steps.sh
 . "$TOP/tests/packaging/migrate_steps.sh"
+# shellcheck source=autopkg_steps.sh
+. "$TOP/tests/packaging/autopkg_steps.sh"
 
 suite=${1:-}
-ways=${2:-fresh migrate}
+ways=${2:-fresh migrate autopkg}
 require_suite "$suite"
 N=$(major_of "$suite")
 export N

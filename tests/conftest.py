@@ -31,6 +31,7 @@ pytest_plugins = [
     "tests.fixtures.prometheus",
     "tests.fixtures.ticker",
     "tests.fixtures.site",
+    "tests.fixtures.londiste",
 ]
 
 FOLDERS = ("unit", "pg", "e2e")

@@ -46,6 +46,7 @@ begin
         ret_note := format('Unknown consumer: %s/%s', i_queue_name, i_consumer_name);
         return;
     end if;
+    perform pg_notify('pgq_node', i_queue_name);
     ret_code := 200;
     ret_note := format('Consumer provider node set to: %s', i_new_provider);
 end;

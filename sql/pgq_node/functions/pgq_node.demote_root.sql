@@ -69,6 +69,7 @@ begin
         update pgq_node.node_info n set node_type = 'branch' where n.queue_name = i_queue_name;
         update pgq_node.local_state l set provider_node = i_new_provider, last_tick_id = last_tick, uptodate = false
          where l.queue_name = i_queue_name and l.consumer_name = node.worker_name;
+        perform pg_notify('pgq_node', i_queue_name);
         ret_note := format('Step 3: Demoted root to branch: %s', i_queue_name);
     end if;
 end;

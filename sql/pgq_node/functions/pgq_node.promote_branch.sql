@@ -69,6 +69,7 @@ begin
     update pgq_node.local_state l set provider_node = node.node_name, last_tick_id = top_tick, uptodate = false
      where l.queue_name = i_queue_name and l.consumer_name = node.worker_name;
     perform pg_notify('pgq_wakeup', q.queue_id::text);
+    perform pg_notify('pgq_node', i_queue_name);
     ret_code := 200;
     ret_note := 'Branch node promoted to root';
 end;

@@ -63,6 +63,7 @@ begin
      where l.queue_name = i_queue_name and l.provider_node = i_old_name;
     perform pgq_node._rename_subscriber(i_queue_name, i_old_name, i_new_name);
     delete from pgq_node.node_location l where l.queue_name = i_queue_name and l.node_name = i_old_name;
+    perform pg_notify('pgq_node', i_queue_name);
     ret_code := 200;
     ret_note := format('Node renamed: %s to %s', i_old_name, i_new_name);
 end;

@@ -39,6 +39,7 @@ begin
     else
         update pgq_node.local_state l set paused = i_paused, uptodate = false
          where l.queue_name = i_queue_name and l.consumer_name = i_consumer_name;
+        perform pg_notify('pgq_node', i_queue_name);
         ret_code := 200;
         ret_note := format('Consumer %s tagged as %s', i_consumer_name, word);
     end if;

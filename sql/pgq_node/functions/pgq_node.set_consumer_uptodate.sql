@@ -25,6 +25,10 @@ begin
     update pgq_node.local_state l set uptodate = i_uptodate
      where l.queue_name = i_queue_name and l.consumer_name = i_consumer_name;
     if found then
+        -- Somebody asks whether the consumer is there: it answers by setting the flag again.
+        if not i_uptodate then
+            perform pg_notify('pgq_node', i_queue_name);
+        end if;
         ret_code := 200;
         ret_note := format('Consumer uptodate = %s', i_uptodate::integer);
     else

@@ -62,3 +62,19 @@ create table if not exists pgq_node.subscriber_info (
     constraint subscriber_info_worker_name_fkey foreign key (worker_name) references pgq.consumer (co_name),
     constraint subscriber_info_watermark_name_fkey foreign key (watermark_name) references pgq.consumer (co_name)
 );
+
+-- What administrators have done to a cascade from here. A row without outcome is at work, or was interrupted.
+create table if not exists pgq_node.admin_journal (
+    id bigint generated always as identity,
+    queue_name text not null,
+    command text not null,
+    by_whom text not null default session_user,
+    started timestamptz not null default now(),
+    -- The latest step that was begun, and when.
+    step text,
+    step_time timestamptz,
+    ended timestamptz,
+    -- done, or why not.
+    outcome text,
+    constraint admin_journal_pkey primary key (id)
+);

@@ -2,3 +2,18 @@
 -- From pgq_node 3.1 and later: columns that came after that, functions whose result has other columns.
 alter table pgq_node.node_info add column if not exists node_attrs text;
 drop function if exists pgq_node.get_node_info(text);
+-- What administrators have done to a cascade from here. A row without outcome is at work, or was interrupted.
+create table if not exists pgq_node.admin_journal (
+    id bigint generated always as identity,
+    queue_name text not null,
+    command text not null,
+    by_whom text not null default session_user,
+    started timestamptz not null default now(),
+    -- The latest step that was begun, and when.
+    step text,
+    step_time timestamptz,
+    ended timestamptz,
+    -- done, or why not.
+    outcome text,
+    constraint admin_journal_pkey primary key (id)
+);

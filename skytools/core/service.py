@@ -151,6 +151,10 @@ class Daemon(Generic[ConfigT]):
         """Take over a new, valid configuration (HUP). Raising keeps the old one."""
         self.cfg = cfg
 
+    def wake_early(self) -> Sequence[HasFileno]:
+        """Return sockets that end the wait after a failed step early. Must not raise."""
+        return ()
+
     def close(self) -> None:
         """Let go of what is held, at the end."""
 
@@ -228,7 +232,7 @@ class Service(Generic[ConfigT]):
             log.error("%s; next try in %.1f s", text, delay)
         self.ctx.notify.status(text)
         self.ctx.notify.watchdog()
-        return Pause(delay)
+        return Pause(delay, wake=self.daemon.wake_early())
 
     def _wait(self, pause: Pause) -> None:
         """Wait in slices no longer than the watchdog allows; waiting is not hanging."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Sequence
 from typing import ClassVar
 
 from skytools.core.config import DaemonConfig, option, settings
@@ -21,7 +22,8 @@ from skytools.core.errors import (
     UsageError,
 )
 from skytools.core.faultpoint import reach
-from skytools.core.service import Context, Pause
+from skytools.core.service import AGAIN, Context, Pause
+from skytools.core.signals import HasFileno
 from skytools.pgq import api, node
 from skytools.pgq.base import NOT_INSTALLED, BaseConsumer
 from skytools.pgq.batch import Batch, BatchReader
@@ -30,6 +32,9 @@ from skytools.pgq.node import NodeState, NodeType
 from skytools.pgq.types import Event
 
 log = logging.getLogger("skytools")
+
+# Where pgq_node 4.0 announces that an administrator has changed a state; the payload is the queue.
+CHANNEL = "pgq_node"
 
 
 @settings
@@ -53,6 +58,7 @@ class CascadedBase(BaseConsumer):
         super().__init__(ctx, cfg)
         self._state: NodeState | None = None
         self._had_error = True  # what an earlier process left is cleared once we work
+        self._hears = True
 
     @property
     def target(self) -> Database:
@@ -86,6 +92,8 @@ class CascadedBase(BaseConsumer):
     def look(self) -> NodeState:
         """Read the state of the node. A provider that has moved is connected to anew."""
         self.target.check_lifetime()
+        if self._hears:
+            self._hear()
         try:
             fresh = self.read_state()
             self.target.commit()
@@ -131,7 +139,43 @@ class CascadedBase(BaseConsumer):
     def _rest(self, why: str) -> Pause:
         self.ctx.notify.status(f"{self._name()}: {why}")
         self._ends(idle=True)
-        return Pause(self.cfg.loop_delay)
+        return self._until_told(Pause(self.cfg.loop_delay))
+
+    def _idle(self) -> Pause:
+        return self._until_told(super()._idle())
+
+    def _hear(self) -> None:
+        """Ask for announcements of the node; where that is refused, loop_delay has to do.
+
+        What was announced until now is seen by this step, so it is dropped.
+        """
+        try:
+            self.target.listen(CHANNEL)
+            self.target.notifies()
+        except DatabaseError as exc:
+            self.target.rollback()
+            self._hears = False
+            log.warning("changes of the node are seen every %g s: %s", self.cfg.loop_delay, exc)
+
+    def _until_told(self, pause: Pause) -> Pause:
+        """Wait for announcements of the node too."""
+        if not self._hears or not pause.seconds:
+            return pause
+        ours = (CHANNEL, self.cfg.queue_name)
+        told = [(one.channel, one.payload) for one in self.target.notifies()]
+        if any(one == ours or one[0] != CHANNEL for one in told):
+            return AGAIN  # came after the state was read
+        return Pause(pause.seconds, wake=(*pause.wake, self.target))
+
+    def wake_early(self) -> Sequence[HasFileno]:
+        """Let an administrator's change end the wait after an error: a new provider may help."""
+        if not self._hears:
+            return ()
+        try:
+            self.target.connect()
+        except SkytoolsError:
+            return ()
+        return (self.target,)
 
     def _tell(self, exc: Exception) -> None:
         """Leave the error in the node's state, for those who look at the cascade."""

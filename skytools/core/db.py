@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any
 
 import psycopg2
 import psycopg2.extensions
@@ -275,10 +275,14 @@ class Database:
         with self.connect().cursor() as cursor, self._translated():
             psycopg2.extras.execute_values(cursor, query, rows, page_size=1000)
 
-    def copy(self, statement: Query, stream: TextIO) -> None:
-        """Run a COPY FROM STDIN or TO STDOUT with a file-like object."""
+    def copy(self, statement: Query, stream: Any, size: int = 8192) -> int:
+        """Run a COPY FROM STDIN or TO STDOUT with a file-like object; returns the rows.
+
+        A stream of bytes gets and gives them as they are. `size` is how much is read at a time.
+        """
         with self.connect().cursor() as cursor, self._translated():
-            cursor.copy_expert(statement, stream)
+            cursor.copy_expert(statement, stream, size)
+            return cursor.rowcount
 
     def commit(self) -> None:
         """Commit the open transaction, if any. After an error the outcome may be unknown."""

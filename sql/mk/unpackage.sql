@@ -13,6 +13,11 @@ begin
          cross join lateral pg_catalog.pg_identify_object(d.classid, d.objid, d.objsubid) i
          where d.deptype = 'e' and d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
            and d.refobjid = (select e.oid from pg_catalog.pg_extension e where e.extname = '@EXTENSION@')
+           -- From PostgreSQL 17 on types of rows and arrays are members too, that go with what they are of.
+           and not (d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass and d.objid in (
+               select reltype from pg_catalog.pg_class where relkind <> 'c'
+                union all
+               select typarray from pg_catalog.pg_type))
     loop
         execute pg_catalog.format('alter extension @EXTENSION@ drop %s %s', o.type, o.identity);
     end loop;

@@ -38,8 +38,8 @@ grant execute on function
 
 grant execute on function
     pgq.ticker(text, bigint, timestamptz, bigint), pgq.ticker(text), pgq.ticker(), pgq.ticker_round(integer[]),
-    pgq.ticker_sleep(integer[]), pgq.ticker_wake(integer[]), pgq.ticker_lock(), pgq.maint_retry_events(),
-    pgq._retry_events_of(integer, text, integer), pgq.maint_rotate_tables_step1(text),
+    pgq.ticker_sleep(integer[]), pgq.ticker_wake(integer[]), pgq.ticker_lock(), pgq.tick_snapshot(text),
+    pgq.maint_retry_events(), pgq._retry_events_of(integer, text, integer), pgq.maint_rotate_tables_step1(text),
     pgq.maint_rotate_tables_step2(), pgq.maint_tables_to_vacuum(), pgq.maint_operations(), pgq.upgrade_schema(),
     pgq.grant_perms(text), pgq._grant_perms_from(text, text, text, text), pgq.tune_storage(text),
     pgq.seq_setval(text, bigint), pgq.create_queue(text), pgq.drop_queue(text, boolean), pgq.drop_queue(text),
@@ -59,7 +59,8 @@ grant execute on function
     pgq.register_keyed(text, text, integer), pgq.unregister_keyed(text, text, integer),
     pgq.move_consumer(text, text, bigint, bigint),
     pgq.why_not_rotated(), pgq._rotation_blockers(integer, bigint, regclass), pgq._full_txid(xid),
-    pgq._is_other_era(integer)
+    pgq._is_other_era(integer), pgq._events_sql(text, pgq.tick, pgq.tick, text),
+    pgq._event_tables(pgq.tick, pgq.tick)
    to pgq_reader;
 grant execute on function
     pgq.insert_events(text, text[], text[], text[], text[], text[], text[]),

@@ -75,6 +75,22 @@ def test_death_at_each_step(queue, target, start, wait_until, step):
     assert len(carried(target)) == 60
 
 
+def test_death_in_the_midst_of_a_transaction_that_is_cut(queue, target, start, wait_until):
+    queue.db.query("select pgq.set_queue_config('q', 'batch_max_events', '7')")
+    queue.db.query("select pgq.register_consumer('q', 'job')")
+    target.execute("alter table ledger add column batch bigint default txid_current()")
+    queue.insert(60)
+    ticks = queue.tick() - 1
+    assert ticks == 9
+    for number, step in enumerate(STEPS, 1):
+        doomed = start(queue.db.conninfo, target.conninfo, f"{step}:{1 + number % 2}")
+        assert doomed.wait() == -signal.SIGKILL, doomed.output
+    start(queue.db.conninfo, target.conninfo)
+    drain(queue, target, wait_until)
+    sizes = target.query("select count(*) from ledger group by batch order by min(id)")
+    assert [size for (size,) in sizes] == [*([7] * 8), 4]
+
+
 @pytest.mark.slow
 def test_death_at_random_moments_under_load(queue, target, start, wait_until):
     queue.db.query("select pgq.register_consumer('q', 'job')")

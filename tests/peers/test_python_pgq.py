@@ -120,6 +120,28 @@ def test_a_consumer_killed_at_random(source, start_peer, run_peer, wait_until, s
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "keys", [{}, {"pgq_batch_collect_events": 4, "pgq_batch_collect_interval": "0.2 s"}]
+)
+def test_a_consumer_killed_at_random_gets_batches_within_the_limit(
+    db, start_peer, run_peer, wait_until, keys
+):
+    make_queue(db, batch_max_events="5")
+    db.execute("create table ledger (id bigint, data text, batch bigint default txid_current())")
+    keys = {"db": db.conninfo, **keys}
+    run_peer("plain.py", "--register", **keys)
+    killed_at_random(
+        db,
+        lambda: [start_peer("plain.py", **keys)],
+        lambda: db.query("select pgq.ticker('q')") and ledger(db),
+        wait_until,
+    )
+    sizes = {size for (size,) in db.query("select count(*) from ledger group by batch")}
+    assert 5 in sizes
+    assert max(sizes) == 5
+
+
+@pytest.mark.slow
 def test_a_consumer_of_the_engine_without_c_killed_at_random(
     make_new_db, start_peer, run_peer, wait_until
 ):

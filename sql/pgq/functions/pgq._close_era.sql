@@ -84,7 +84,8 @@ begin
     perform pgq._thin_ticks(i_queue_id, q.queue_name, least(restored_by, 1000000)::integer - 10);
 
     create temp table pgq_era on commit drop as
-        select tick_id, tick_snapshot as snapshot, txid_snapshot_xmax(tick_snapshot) as upper,
+        select tick_id, tick_snapshot as snapshot, tick_part_snapshot as part_snapshot, tick_part_end as part_end,
+               txid_snapshot_xmax(coalesce(tick_part_snapshot, tick_snapshot)) as upper,
                2 + row_number() over (order by tick_id) as nr
           from pgq.tick where tick_queue = i_queue_id;
     create index on pg_temp.pgq_era (nr);
@@ -98,7 +99,8 @@ begin
                 where txid_snapshot_xmin(snapshot) <= q.queue_switch_step2) end
      where queue_id = i_queue_id;
     update pgq.tick t
-       set tick_snapshot = format('%1$s:%1$s:', e.nr)::txid_snapshot
+       set tick_snapshot = format('%1$s:%1$s:', e.nr)::txid_snapshot, tick_part_snapshot = null,
+           tick_part_end = null
       from pg_temp.pgq_era e
      where t.tick_queue = i_queue_id and t.tick_id = e.tick_id;
     drop table pg_temp.pgq_era;
@@ -152,7 +154,9 @@ begin
         update %1$s e
            set ev_txid = coalesce((
                select r.nr - 1 from pg_temp.pgq_era r
-                where r.upper > e.ev_txid and txid_visible_in_snapshot(e.ev_txid, r.snapshot)
+                where r.upper > e.ev_txid
+                  and (txid_visible_in_snapshot(e.ev_txid, r.snapshot) or e.ev_id <= r.part_end
+                       and txid_visible_in_snapshot(e.ev_txid, r.part_snapshot))
                 order by r.nr limit 1), (select max(nr) from pg_temp.pgq_era))
          where not (e.ev_txid > $1 and pgq._full_txid(e.xmin) >= e.ev_txid)$sql$, i_table)
       using i_restored_by;

@@ -4,7 +4,7 @@
 --
 --      Tick a queue now, and announce it: NOTIFY pgq_tick_<queue id>, payload the tick's id. The caller holds the
 --      ticker lock of the queue. If the queue was restored from a dump of another server, it is fitted to this one
---      first (pgq._close_era).
+--      first (pgq._close_era). If it limits batches, further ticks may go before the new one (pgq._insert_part_ticks).
 --
 -- Parameters:
 --      i_queue_id      - the queue
@@ -12,7 +12,7 @@
 -- Returns:
 --      id of the new tick, NULL if the last one is another: somebody else has ticked in between
 -- Tables:
---      select: pgq.queue, pgq.tick
+--      select: pgq.queue, pgq.tick; event tables, where batches are limited
 --      insert: pgq.tick
 -- Locks:
 --      after a restore: see pgq._close_era
@@ -25,11 +25,13 @@ declare
     q record;
     last record;
     event_pos bigint;
+    snapshot txid_snapshot;
     new_tick_id bigint;
 begin
-    select queue_name, queue_event_seq, queue_tick_seq into q from pgq.queue where queue_id = i_queue_id;
+    select queue_name, queue_event_seq, queue_tick_seq, queue_batch_max_events into q
+      from pgq.queue where queue_id = i_queue_id;
     loop
-        select t.tick_id, t.tick_event_seq, txid_snapshot_xmax(t.tick_snapshot) as xmax, n.next_txid,
+        select t.tick_id, t.tick_event_seq, t as tick, txid_snapshot_xmax(t.tick_snapshot) as xmax, n.next_txid,
                n.next_txid - age(t.xmin) < txid_snapshot_xmin(t.tick_snapshot) as maybe_other_era
           into last
           from pgq.tick t
@@ -56,8 +58,12 @@ begin
         end if;
     end if;
 
-    insert into pgq.tick (tick_queue, tick_id, tick_event_seq)
-    values (i_queue_id, nextval(q.queue_tick_seq::regclass), event_pos)
+    snapshot := txid_current_snapshot();
+    if q.queue_batch_max_events > 0 and last.tick_id is not null then
+        perform pgq._insert_part_ticks(last.tick, snapshot, event_pos, q.queue_batch_max_events);
+    end if;
+    insert into pgq.tick (tick_queue, tick_id, tick_snapshot, tick_event_seq)
+    values (i_queue_id, nextval(q.queue_tick_seq::regclass), snapshot, event_pos)
     returning tick_id into new_tick_id;
     perform pg_notify('pgq_tick_' || i_queue_id, new_tick_id::text);
     return new_tick_id;

@@ -3,7 +3,7 @@
 -- Function: pgq.next_batch_custom(5)
 --
 --      Open the next batch of a consumer, or give the one that is open. Nothing is written, and nothing locked,
---      while there is no batch to open.
+--      while there is no batch to open. Where the queue limits batches, ticks are not put together beyond the limit.
 --
 -- Parameters:
 --      i_queue_name    - name of the queue
@@ -34,7 +34,7 @@ declare
 begin
     loop
         select sub.sub_queue, sub.sub_consumer, sub.sub_last_tick, sub.sub_batch, sub.sub_next_tick,
-               prev.tick_id as prev_id, prev.tick_time as prev_time, prev.tick_event_seq as prev_seq,
+               q.queue_batch_max_events as max_events, prev, prev.tick_id as prev_id, prev.tick_time as prev_time, prev.tick_event_seq as prev_seq,
                cur.tick_time as cur_time, cur.tick_event_seq as cur_seq
           into s
           from pgq.queue q
@@ -75,6 +75,9 @@ begin
             select next_tick_id as tick_id, next_tick_time as tick_time, next_tick_seq as tick_event_seq into next
               from pgq.find_tick_helper(s.sub_queue, s.sub_last_tick, s.prev_time, s.prev_seq,
                                         i_min_count, i_min_interval);
+            if s.max_events > 0 then
+                select * into next from pgq._limit_batch(s.prev, next.tick_id, s.max_events);
+            end if;
         end if;
         if next.tick_id is null or coalesce(now() - next.tick_time < i_min_lag, false) then
             prev_tick_id := null;

@@ -3,7 +3,7 @@
 -- Function: pgq.upgrade_schema(0)
 --
 --      Bring tables and queues of older versions up to date, as often as it is called: sub_last_tick may be NULL,
---      tick_event_seq may not, columns queue_extra_maint and queue_wake_seq, a wake sequence for each queue; roles.
+--      tick_event_seq may not, columns that are new since, a wake sequence for each queue; roles.
 --
 -- Parameters:
 --      none
@@ -67,6 +67,17 @@ begin
           from pgq.queue q
          where q.queue_id = t.tick_queue and t.tick_event_seq = 1
            and pg_sequence_last_value(to_regclass(pgq.quote_fqname(q.queue_event_seq))) is null;
+    end if;
+    if not exists (select 1 from pg_attribute
+                    where attrelid = 'pgq.queue'::regclass and attname = 'queue_gone_policy')
+    then
+        alter table pgq.queue
+            add column queue_batch_max_events integer, add column queue_retention interval,
+            add column queue_read_time timestamptz, add column queue_gone_after interval,
+            add column queue_gone_policy text not null default 'keep';
+        alter table pgq.tick
+            add column tick_part_snapshot txid_snapshot, add column tick_part_end bigint;
+        alter table pgq.subscription add column sub_detached timestamptz;
     end if;
     -- Ticks that were made by PgQ 2 do not know the event sequence.
     if exists (select 1 from pg_attribute

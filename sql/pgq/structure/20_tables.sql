@@ -32,6 +32,15 @@ create table if not exists pgq.queue (
     queue_extra_maint text[],
     -- Sequence whose value tells producers whether the ticker sleeps: 1 awake, 2 asleep. NULL: never asleep.
     queue_wake_seq text,
+    -- Batches have no more events than that, NULL: as many as there are between two ticks.
+    queue_batch_max_events integer,
+    -- How long events are kept after all consumers have read them, NULL: until the next rotation.
+    queue_retention interval,
+    -- When the next rotation was found free of consumers.
+    queue_read_time timestamptz,
+    -- A consumer that has left events unread for so long is gone, NULL: none ever is; then what: keep, alarm, detach.
+    queue_gone_after interval,
+    queue_gone_policy text not null default 'keep',
     constraint queue_pkey primary key (queue_id),
     constraint queue_name_uq unique (queue_name)
 );
@@ -43,6 +52,10 @@ create table if not exists pgq.tick (
     tick_time timestamptz not null default now(),
     tick_snapshot txid_snapshot not null default txid_current_snapshot(),
     tick_event_seq bigint not null,
+    -- A tick that cuts what is between two others: of the events that this snapshot sees, those up to this id are seen
+    -- too. NULL: all and only those that tick_snapshot sees.
+    tick_part_snapshot txid_snapshot,
+    tick_part_end bigint,
     constraint tick_pkey primary key (tick_queue, tick_id),
     constraint tick_queue_fkey foreign key (tick_queue) references pgq.queue (queue_id)
 );
@@ -58,6 +71,8 @@ create table if not exists pgq.subscription (
     sub_active timestamptz not null default now(),
     sub_batch bigint,
     sub_next_tick bigint,
+    -- Rotation no longer waits for the consumer since then: see pgq.maint_gone_consumers.
+    sub_detached timestamptz,
     constraint subscription_pkey primary key (sub_queue, sub_consumer),
     constraint subscription_batch_idx unique (sub_batch),
     constraint sub_queue_fkey foreign key (sub_queue) references pgq.queue (queue_id),

@@ -275,6 +275,10 @@ class Database:
         with self.connect().cursor() as cursor, self._translated():
             psycopg2.extras.execute_values(cursor, query, rows, page_size=1000)
 
+    def text(self, query: Query) -> str:
+        """Return a statement as it would be sent, without running it."""
+        return query if isinstance(query, str) else query.as_string(self.connect())
+
     def copy(self, statement: Query, stream: Any, size: int = 8192) -> int:
         """Run a COPY FROM STDIN or TO STDOUT with a file-like object; returns the rows.
 

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: ISC
+"""Writing the changes of one table: by a few statements where that is possible, else by rows."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from skytools.core.db import Database
+from skytools.core.errors import DatabaseError
+from skytools.daemons.londiste.apply import rowwise
+from skytools.daemons.londiste.apply.changes import DELETE, INSERT, UPDATE, ApplyError
+from skytools.daemons.londiste.apply.rowwise import Row
+from skytools.daemons.londiste.apply.shape import Shape
+from skytools.daemons.londiste.apply.target import Column, TargetTable
+from skytools.daemons.londiste.apply.text import Lines, from_line, literal, literals
+
+log = logging.getLogger("skytools")
+
+# Up to so many rows a statement with all the values is faster than a temporary table.
+VALUES_ROWS = 500
+VALUES_CHARS = 1 << 20
+# Rows that were not there are named in the log, up to so many of a slice.
+NAMED = 5
+NO_TEMPORARY_TABLES = "42501"
+NAMES = {INSERT: "INSERT", UPDATE: "UPDATE", DELETE: "DELETE"}
+
+Logged = tuple[str, str, int]  # operation, line (of a DELETE: the key), event id
+
+
+@dataclass(slots=True)
+class Work:
+    """Changes of one table that wait to be written.
+
+    `deletes` are lines of keys, `updates` and `inserts` of rows: the net effect. `changes` are
+    all of them, in their order. `merges`: an INSERT replaces a row that is there; `rewrites`: an
+    UPDATE is a DELETE and an INSERT. `failed` is called when it had to be done by rows.
+    """
+
+    shape: Shape
+    deletes: list[str]
+    updates: list[str]
+    inserts: list[str]
+    changes: list[Logged]
+    by_row: bool = False
+    merges: bool = False
+    rewrites: bool = False
+    failed: Callable[[], None] = lambda: None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What was written: changes by operation, and those that found no row."""
+
+    applied: Counter[str] = field(default_factory=Counter)
+    missed: Counter[str] = field(default_factory=Counter)
+    slow: int = 0  # works that had to be written by rows
+
+
+class Mismatch(Exception):  # noqa: N818 # no error: the rows are looked at one by one then
+    """A statement has touched another number of rows than it should have."""
+
+
+class Writer:
+    """Writes into one database, in its open transaction.
+
+    `on_missing` is log, stop or repair.
+    """
+
+    def __init__(self, db: Database, on_missing: str) -> None:
+        self.db = db
+        self.on_missing = on_missing
+        self.outcome = Outcome()
+        self._stages: dict[str, bool] = {}  # name -> whether it has rows now
+        self._may_stage = True
+        self._in_savepoint = False
+
+    def transaction_ends(self) -> None:
+        """Note that the transaction ends well: temporary tables stay, without rows."""
+        self._stages = dict.fromkeys(self._stages, False)
+        self._in_savepoint = False
+
+    def write(self, work: Work) -> None:
+        """Write the changes of a table."""
+        for operation, _, _ in work.changes:
+            self.outcome.applied[operation] += 1
+        if work.by_row:
+            self._by_row(work)
+            return
+        begin = "savepoint skytools_slice"
+        if self._in_savepoint:
+            begin = f"release savepoint skytools_slice; {begin}"
+        self.db.execute(begin).close()
+        self._in_savepoint = True
+        try:
+            self._by_set(work)
+        except (DatabaseError, Mismatch) as exc:
+            log.debug("table %s: row by row now: %s", work.shape.table.name, exc)
+            self.db.execute("rollback to savepoint skytools_slice").close()
+            self._stages.clear()
+            self.outcome.slow += 1
+            work.failed()
+            self._by_row(work)
+
+    # by set
+
+    def _by_set(self, work: Work) -> None:
+        shape = work.shape
+        for lines in self._parts(work.deletes):
+            source = self._source(shape.key_columns, lines, f"londiste_{shape.table.oid}_keys")
+            self._expect(shape.delete_from(source), None if work.merges else len(lines))
+        for lines in self._parts(work.updates):
+            source = self._source(shape.columns, lines, self._stage_name(shape))
+            self._expect(shape.update_from(source), len(lines))
+        for lines in self._parts(work.inserts):
+            self._insert(shape, lines)
+
+    def _parts(self, lines: list[str]) -> list[list[str]]:
+        """Divide lines that have to do without a temporary table."""
+        if self._may_stage or _is_small(lines):
+            return [lines] if lines else []
+        return [lines[n : n + VALUES_ROWS] for n in range(0, len(lines), VALUES_ROWS)]
+
+    def _expect(self, statement: str, count: int | None) -> None:
+        with self.db.execute(statement) as cursor:
+            if count is not None and cursor.rowcount != count:
+                raise Mismatch(f"{cursor.rowcount} rows instead of {count}")
+
+    def _insert(self, shape: Shape, lines: list[str]) -> None:
+        table = shape.table
+        if _is_small(lines):
+            rows = ",".join(f"({literals(line)})" for line in lines)
+            self.db.execute(shape.insert_into(f"values {rows}")).close()
+        elif table.takes_copy:
+            self._copy(table.quoted, shape.columns, lines)
+        else:
+            source = self._source(shape.columns, lines, self._stage_name(shape))
+            self.db.execute(shape.insert_into(f"select {shape.list()} from {source}")).close()
+
+    # rows as something to join with
+
+    def _source(self, columns: list[Column], lines: list[str], stage: str) -> str:
+        """Return SQL of a relation s that has the rows."""
+        if self._may_stage and not _is_small(lines):
+            try:
+                return self._stage(columns, lines, stage)
+            except DatabaseError as exc:
+                if exc.sqlstate != NO_TEMPORARY_TABLES:
+                    raise
+                self._may_stage = False
+                log.warning("%s: may not make temporary tables, which makes large batches slow:"
+                            " grant temporary on database", self.db.name)  # fmt: skip
+                raise Mismatch("no temporary tables") from exc
+        first = zip(from_line(lines[0]), columns, strict=True)
+        typed = ",".join(f"{literal(value)}::{one.type}" for value, one in first)
+        rows = [f"({typed})", *(f"({literals(line)})" for line in lines[1:])]
+        return f"(values {','.join(rows)}) s({_list(columns)})"
+
+    def _stage(self, columns: list[Column], lines: list[str], name: str) -> str:
+        begin = f"truncate pg_temp.{name}"
+        if name not in self._stages:
+            fields = ", ".join(f"null::{one.type} as {one.quoted}" for one in columns)
+            begin = f"""drop table if exists pg_temp.{name};
+                create temp table {name} on commit delete rows as select {fields} limit 0"""
+        if self._stages.get(name, True):
+            self.db.execute(begin).close()
+        self._stages[name] = True
+        self._copy(f"pg_temp.{name}", columns, lines)
+        return f"pg_temp.{name} s"
+
+    @staticmethod
+    def _stage_name(shape: Shape) -> str:
+        return f"londiste_{shape.table.oid}_{shape.number}"
+
+    def _copy(self, table: str, columns: list[Column], lines: list[str]) -> None:
+        self.db.copy(f"copy {table} ({_list(columns)}) from stdin", Lines(lines))
+
+    # by row
+
+    def _by_row(self, work: Work) -> None:
+        rows = [self._row(work, *change) for change in work.changes]
+        for number, place in enumerate(missed := rowwise.write(self.db, rows)):
+            operation, line, event_id = work.changes[place]
+            name = _row_name(work.shape, operation, line)
+            self._miss(operation, event_id, f"table {work.shape.table.name} has no row {name}",
+                       number, inserted=bool(rows[place].otherwise))  # fmt: skip
+        self._more(work.shape.table, len(missed))
+
+    def write_statements(self, table: TargetTable, rows: Sequence[Row]) -> None:
+        """Write changes that came as statements."""
+        missed = rowwise.write(self.db, rows)
+        for number, place in enumerate(missed):
+            text = f"table {table.name}: no row for: {rows[place].statement[:200]}"
+            self._miss(UPDATE, rows[place].event_id, text, number, inserted=False)
+        self._more(table, len(missed))
+        for row in rows:
+            self.outcome.applied[_VERBS[row.statement[:6]]] += 1
+
+    def _miss(
+        self, operation: str, event_id: int, what: str, number: int, *, inserted: bool
+    ) -> None:
+        """Tell that a change has found no row, and stop if that is wanted."""
+        self.outcome.missed[operation] += 1
+        text = f"event {event_id}, {NAMES[operation]}: {what}"
+        if self.on_missing == "stop":
+            raise ApplyError(f"{text}; see on_missing_row")
+        if number < NAMED:
+            log.warning("%s%s", text, "; inserted" if inserted else "")
+
+    @staticmethod
+    def _more(table: TargetTable, count: int) -> None:
+        if count > NAMED:
+            log.warning("table %s: %d rows more were not there", table.name, count - NAMED)
+
+    def _row(self, work: Work, operation: str, line: str, event_id: int) -> Row:
+        shape = work.shape
+        values = [literal(value) for value in from_line(line)]
+        if operation == DELETE:
+            return Row(shape.delete_row(values), event_id, counted=not work.merges)
+        insert = shape.insert_into(f"values ({','.join(values)})")
+        keys = [values[place] for place in shape.key_places]
+        if work.merges or (operation == UPDATE and work.rewrites):
+            # The count is that of the last statement of a row: FOUND, and what libpq tells.
+            return Row(f"{shape.delete_row(keys)};\n{insert}", event_id)
+        if operation == INSERT:
+            return Row(insert, event_id)
+        otherwise = insert if self.on_missing == "repair" else ""
+        return Row(shape.update_row(values), event_id, counted=True, otherwise=otherwise)
+
+
+_VERBS = {"insert": INSERT, "update": UPDATE, "delete": DELETE}
+
+
+def _row_name(shape: Shape, operation: str, line: str) -> str:
+    fields = line.split("\t")
+    keys = fields if operation == DELETE else [fields[place] for place in shape.key_places]
+    pairs = zip(shape.key_columns, keys, strict=True)
+    return ", ".join(f"{one.name}={value}" for one, value in pairs)
+
+
+def _is_small(lines: list[str]) -> bool:
+    return len(lines) <= VALUES_ROWS and sum(map(len, lines)) < VALUES_CHARS
+
+
+def _list(columns: list[Column]) -> str:
+    return ", ".join(one.quoted for one in columns)

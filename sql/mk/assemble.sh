@@ -67,14 +67,14 @@ steps() {
 # shellcheck disable=SC2016
 grants_without_roles() {
     local roles
-    roles=$({ grep -oE 'pgq_(reader|writer|admin)\b' "$folder/grants.sql" || true; } | sort -u | paste -sd,)
+    roles=$({ grep -oE '\b(pgq|londiste)_(reader|writer|admin)\b' "$folder/grants.sql" || true; } | sort -u | paste -sd,)
     printf '%s\n' 'do $grants$' 'begin' \
         "if not exists (select 1 from pg_catalog.unnest('{$roles}'::text[]) as role" \
         '               where role not in (select rolname::text from pg_catalog.pg_roles)) then'
     cat "$folder/grants.sql"
     printf 'else\n'
     sed '/^ *--/d' "$folder/grants.sql" | awk 'BEGIN { RS = ";" }
-        /(to|from) public/ { gsub(/, pgq_(reader|writer|admin)/, ""); print $0 ";" }'
+        /(to|from) public/ { gsub(/, (pgq|londiste)_(reader|writer|admin)/, ""); print $0 ";" }'
     printf '%s\n' 'null;' 'end if;' 'end;' '$grants$;'
 }
 

@@ -9,7 +9,7 @@ umask 022
 SQL_DIR=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 TOP_DIR=$(dirname -- "$SQL_DIR")
 PG_CONFIG=${PG_CONFIG:-pg_config}
-EXTENSIONS=${EXTENSIONS:-pgq pgq_ext pgq_node pgq_coop pgq_merge}
+EXTENSIONS=${EXTENSIONS:-pgq pgq_ext pgq_node pgq_coop pgq_merge londiste}
 
 die() { printf 'sql: %s\n' "$*" >&2; exit 1; }
 

@@ -64,6 +64,7 @@ catalog() { # DATABASE EXT ARGUMENTS...
 
 required() { # EXT: what it needs, as statements
     [ "$1" = pgq ] || printf 'create extension pgq;'
+    [ "$1" != londiste ] || printf 'create extension pgq_node;'
 }
 
 same() { # TITLE FRESH OTHER

@@ -62,6 +62,9 @@ _CURRENT_TABLE = call("pgq.current_event_table", "x_queue_name")
 _CURRENT_TABLE_FACTS = (
     _CURRENT_TABLE.replace("*", "t, has_table_privilege(t, 'insert'), now()::text", 1) + " t"
 )
+_FORCE_TICK = call("pgq.force_tick", "i_queue_name")
+_TICKER = call("pgq.ticker", "i_queue_name")
+_TICK_SNAPSHOT = call("pgq.tick_snapshot", "i_queue_name")
 _CREATE_QUEUE = call("pgq.create_queue", "i_queue_name")
 _GET_LAST_TICK = call("pgq_ext.get_last_tick", "a_consumer")
 _SET_LAST_TICK = call("pgq_ext.set_last_tick", "a_consumer", "a_tick_id")
@@ -102,6 +105,27 @@ def tick_exists(db: Database, queue: str, tick_id: int) -> bool:
     query = """select 1 from pgq.tick t join pgq.queue q on q.queue_id = t.tick_queue
                 where q.queue_name = %s and t.tick_id = %s"""
     return db.query_one(query, (queue, tick_id)) is not None
+
+
+def force_tick(db: Database, queue: str) -> int | None:
+    """Make the ticker tick at once; returns the last tick there is now."""
+    tick: int | None = db.value(_FORCE_TICK, (queue,))
+    return tick
+
+
+def ticker(db: Database, queue: str) -> int | None:
+    """Tick a queue when that is due; returns the tick. Needs pgq_admin."""
+    tick: int | None = db.value(_TICKER, (queue,))
+    return tick
+
+
+def tick_snapshot(db: Database, queue: str) -> int | None:
+    """Make a tick with the snapshot of this REPEATABLE READ transaction; None: it is too old.
+
+    The session must have held the queue's ticker lock since before the transaction; pgq 4 only.
+    """
+    tick: int | None = db.value(_TICK_SNAPSHOT, (queue,))
+    return tick
 
 
 def create_queue(db: Database, queue: str) -> bool:

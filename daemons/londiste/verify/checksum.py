@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: ISC
+"""Checksums of rows that come out the same on every server.
+
+A row's checksum is a chain: each column is hashed with the hash of what stands before it as seed,
+the key first. Numbers, times and texts go through PostgreSQL's own 64-bit hash functions, which
+hash partitioning keeps stable from version to version; all else is hashed as text. A table's
+checksum is the sum over its rows, so it does not matter who adds them up in which order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from skytools.core.db import Database, sql
+from skytools.core.errors import SkytoolsError
+from skytools.daemons.londiste.relation import Column, Relation
+
+SEED = 1
+BITS = 11  # of the key's hash make a bucket
+MASK = (1 << BITS) - 1
+
+# What makes text of values the same everywhere.
+SETTINGS = (
+    "set search_path to pg_catalog, public; set datestyle to 'ISO, YMD';"
+    " set intervalstyle to 'postgres';"
+    " set timezone to 'UTC'; set extra_float_digits to 3; set bytea_output to 'hex';"
+    " set lc_monetary to 'C'; set xmloption to 'content'; set quote_all_identifiers to off;"
+    " set client_encoding to 'UTF8'; set statement_timeout to 0; set lock_timeout to 0;"
+    " set idle_in_transaction_session_timeout to 0; set max_parallel_workers_per_gather to 0;"
+    " set jit to off"
+)
+
+_INTEGERS = ("smallint", "integer", "bigint")
+_TEXTS = ("text", "character varying", "character")
+_CLASSES: dict[str, str] = {
+    **dict.fromkeys(_INTEGERS, "integer"),
+    **dict.fromkeys(_TEXTS, "text"),
+    "boolean": "boolean",
+    "uuid": "uuid",
+    "timestamp without time zone": "timestamp",
+    "timestamp with time zone": "timestamptz",
+}
+# {0} the column, {1} the seed.
+_HASHES: dict[str, str] = {
+    "integer": "hashint8extended({0}::int8, {1})",
+    "boolean": "hashint8extended({0}::int4::int8, {1})",
+    "uuid": "uuid_hash_extended({0}, {1})",
+    "timestamp": "timestamp_hash_extended({0}, {1})",
+    "timestamptz": "timestamp_hash_extended({0} at time zone 'UTC', {1})",
+    "time": "timestamp_hash_extended({0}::timestamptz at time zone 'UTC', {1})",
+    "text": 'hashtextextended({0}::text collate "C", {1})',
+    "recoded": "hashtextextended(encode(convert_to({0}::text, 'UTF8'), 'hex') collate \"C\", {1})",
+}
+_INSTEAD_OF_NULL: dict[str, str] = {
+    "integer": "coalesce({0}, 0)",
+    "boolean": "coalesce({0}, false)",
+    "uuid": "coalesce({0}, '00000000-0000-0000-0000-000000000000')",
+    "timestamp": "coalesce({0}, 'epoch')",
+    "timestamptz": "coalesce({0}, 'epoch')",
+    "time": "coalesce({0}, 'epoch')",
+    "text": "coalesce({0}::text, '')",
+    "recoded": "coalesce({0}::text, '')",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What of a table is compared, in both databases alike.
+
+    `key` and `others` are columns of the source; `hashes` has the kind of hash of each by name,
+    `nullable` those that may be NULL somewhere.
+    """
+
+    key: tuple[str, ...]
+    others: tuple[str, ...]
+    hashes: dict[str, str]
+    nullable: frozenset[str]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns, the key first."""
+        return self.key + self.others
+
+    def text(self, name: str) -> sql.Composable:
+        """Return the expression of a column's value as text, the same on both sides."""
+        cast = "{}::timestamptz::text" if self.hashes[name] == "time" else "{}::text"
+        return sql.SQL(cast).format(sql.Identifier(name))
+
+    def key_hash(self) -> sql.Composable:
+        """Return the expression of the key's hash, an int8."""
+        return self._chain(self.key, sql.SQL("{}::int8").format(sql.Literal(SEED)))
+
+    def row_hash(self) -> sql.Composable:
+        """Return the expression of the row's checksum, an int8."""
+        return self._chain(self.others, self.key_hash())
+
+    def bucket(self, level: int = 0) -> sql.Composable:
+        """Return the expression of the bucket, an int4. Each level takes other bits."""
+        shift = sql.SQL(">> {}").format(sql.Literal(level * BITS)) if level else sql.SQL("")
+        text = "(({} {}) & {})::int4"
+        return sql.SQL(text).format(self.key_hash(), shift, sql.Literal(MASK))
+
+    def _chain(self, columns: Sequence[str], seed: sql.Composable) -> sql.Composable:
+        nulls = []
+        for name in columns:
+            column: sql.Composable = sql.Identifier(name)
+            kind = self.hashes[name]
+            if name in self.nullable:
+                nulls.append(sql.SQL("({} is null)").format(column))
+                column = sql.SQL(_INSTEAD_OF_NULL[kind]).format(column)
+            seed = sql.SQL(_HASHES[kind]).format(column, seed)
+        for start in range(0, len(nulls), 30):
+            # NULL is told from what stands in its place by a bit of its own.
+            bits = sql.SQL(" + ").join(
+                sql.SQL("({}::int4 << {})").format(null, sql.Literal(i))
+                for i, null in enumerate(nulls[start : start + 30])
+            )
+            seed = sql.SQL("hashint8extended(({})::int8, {})").format(bits, seed)
+        return seed
+
+
+def shape(
+    src: Relation, dst: Relation, *, same_encoding: bool, left_out: frozenset[str] = frozenset()
+) -> tuple[Shape, list[str]]:
+    """Return what can be compared, and what should be said about columns.
+
+    Columns that only one side has are not compared, nor those that the destination computes. A
+    table without a key is compared by whole rows.
+    """
+    notes = []
+    common: list[tuple[Column, Column]] = []
+    for column in src.columns:
+        if column.name in left_out:
+            continue
+        other = dst.column(column.name)
+        if other is None:
+            notes.append(f"column {column.name} of the source is missing in the destination")
+        elif not other.generated:
+            common.append((column, other))
+    theirs = {column.name for column in src.columns} | left_out
+    notes += [
+        f"column {column.name} of the destination is missing in the source"
+        for column in dst.columns
+        if column.name not in theirs
+    ]
+    if not common:
+        raise SkytoolsError(f"{src.name}: source and destination have no column in common")
+    both = [column.name for column, _ in common]
+    key = src.key if src.key and set(src.key) <= set(both) else tuple(both)
+    hashes = {a.name: _kind(a, b, same_encoding=same_encoding) for a, b in common}
+    nullable = frozenset(a.name for a, b in common if not (a.not_null and b.not_null))
+    others = tuple(name for name in both if name not in key)
+    return Shape(tuple(key), others, hashes, nullable), notes
+
+
+def _kind(a: Column, b: Column, *, same_encoding: bool) -> str:
+    kind, other = _CLASSES.get(a.base, "text"), _CLASSES.get(b.base, "text")
+    if {kind, other} == {"timestamp", "timestamptz"}:
+        return "time"  # the same moment, with and without its time zone, which is UTC here
+    if kind != other:
+        kind = "text"
+    return "recoded" if kind == "text" and not same_encoding else kind
+
+
+def encoding(db: Database) -> str:
+    """Return the encoding of a database."""
+    return str(db.value("show server_encoding"))

@@ -315,7 +315,8 @@ fresh_purge() {
     # The data stays, and the extension works without a service of ours.
     sql "select pgq.insert_event('orders', 'n', 'still there')"
     apt_inside purge "postgresql-$N-pgq3" "postgresql-$N-pgq-ext" "postgresql-$N-pgq-merge"
-    inside find "/usr/lib/postgresql/$N" "/usr/share/postgresql/$N" -name '*pgq*' -o -name skytools >"$root/srv/left"
+    inside find "/usr/lib/postgresql/$N" "/usr/share/postgresql/$N" \( -name '*pgq*' ! -name 'spgq*' \) -o -name skytools \
+        >"$root/srv/left" # PostgreSQL's own spgquadtreeproc is none of ours
     diff /dev/null "$root/srv/left"
     sql "select count(*) from pgq.event_template" | grep -v '^0$'
 }

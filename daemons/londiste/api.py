@@ -79,7 +79,7 @@ def _call(name: str, *types: str) -> str:
     """Note a function and return the statement that calls it."""
     FUNCTIONS[f"{name}/{len(types)}"] = types
     args = ", ".join(f"%s::{kind}" for kind in types)
-    return f"select * from londiste.{name}({args})"  # noqa: S608 # names from this file only
+    return f"select * from londiste.{name}({args})"  # names from this file only
 
 
 _TABLES = _call("get_table_list", "text")
@@ -109,6 +109,7 @@ _CHECK_SEQS_BUFFER = _call("root_check_seqs", "text", "int8")
 _SET_ROLE = _call("set_session_replication_role", "text", "bool")
 _VERSION = _call("version")
 _CREATE_PARTITION = _call("create_partition", "text", "text", "text", "text", "timestamptz", "text")
+_IS_OBSOLETE = _call("is_obsolete_partition", "text", "interval", "text")
 _DROP_PARTITIONS = _call("drop_obsolete_partitions", "text", "interval", "text")
 
 
@@ -370,6 +371,11 @@ def create_partition(
 ) -> bool:
     """Create a partition by inheritance; false when it is there."""
     return bool(db.value(_CREATE_PARTITION, (parent, part, keys, part_field, part_time, period)))
+
+
+def is_obsolete_partition(db: Database, part: str, keep: str, period: str) -> bool:
+    """Tell whether a partition is older than `keep`, by its name; there need not be one."""
+    return bool(db.value(_IS_OBSOLETE, (part, keep, period)))
 
 
 def drop_obsolete_partitions(db: Database, parent: str, keep: str, period: str) -> list[str]:

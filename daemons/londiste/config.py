@@ -11,10 +11,7 @@ from skytools.core.config import DaemonConfig, option, settings
 from skytools.core.db import check_conninfo
 from skytools.pgq.cascade_worker import WorkerConfig
 
-COMPARE_SQL = (
-    "select count(1) as cnt, sum(hashtext((_COLS_)::text)::bigint) as chksum from only _TABLE_"
-)
-COMPARE_FMT = "%%(cnt)d rows, checksum=%%(chksum)s"
+SHARD_INFO_SQL = "select shard_nr, shard_mask, shard_count from partconf.conf"
 
 
 @settings
@@ -64,7 +61,10 @@ class LondisteConfig(WorkerConfig):
         (), "Python modules with handlers of your own; those of installed packages are found."
     )
     shard_hash_func: str = option(
-        "", "Function of the handler shard; default: partconf.get_hash_raw."
+        "partconf.get_hash_raw", "Of the handler shard: function that makes a number of the key."
+    )
+    shard_info_sql: str = option(
+        SHARD_INFO_SQL, "Of the handler shard: query of which shard this node is."
     )
     obfuscator_map: Path | None = option(
         None, "Of the handler obfuscate: file (YAML or JSON) that says what becomes of each column."

@@ -13,6 +13,7 @@ import contextlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from skytools.core.db import Database
 from skytools.core.errors import SkytoolsError
@@ -49,6 +50,7 @@ class Applier:
         self._writer = Writer(db, options.on_missing)
         self._sinks: dict[tuple[str, int], Sink] = {}
         self._rows = self._bytes = 0
+        self._calls: list[rowwise.Row] = []
         self._thread: ThreadPoolExecutor | None = None
         self._flight: Future[None] | None = None
 
@@ -74,6 +76,12 @@ class Applier:
         self._bytes += size
         if self._rows >= self.options.slice_rows or self._bytes >= self.options.slice_bytes:
             self._launch()
+
+    def call(self, statement: str, event_id: int) -> None:
+        """Run a statement for an event, in the order of the events of all tables."""
+        if self._rows > len(self._calls):
+            self.flush()  # what came before is of tables
+        self._calls.append(rowwise.Row(statement, event_id))
 
     def truncate(self, dest: str, event: Event) -> None:
         """Empty a table, in the order of the events.
@@ -117,9 +125,13 @@ class Applier:
 
     def _take(self) -> list[Step]:
         self._rows = self._bytes = 0
+        steps: list[Step] = []
+        if self._calls:
+            steps.append(partial(self._writer.write_calls, self._calls))
+            self._calls = []
         waiting = [sink for sink in self._sinks.values() if sink.waits]
         waiting.sort(key=lambda sink: sink.strict)
-        return [step for sink in waiting for step in sink.write(self._writer)]
+        return steps + [step for sink in waiting for step in sink.write(self._writer)]
 
     # ends
 
@@ -137,6 +149,7 @@ class Applier:
         with contextlib.suppress(SkytoolsError):
             self.settle()
         self._sinks.clear()
+        self._calls.clear()
         self._rows = self._bytes = 0
         self._writer = Writer(self.db, self.options.on_missing)
 

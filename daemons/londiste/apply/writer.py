@@ -198,6 +198,10 @@ class Writer:
         for row in rows:
             self.outcome.applied[_VERBS[row.statement[:6]]] += 1
 
+    def write_calls(self, rows: Sequence[Row]) -> None:
+        """Run statements of handlers."""
+        rowwise.write(self.db, rows)
+
     def _miss(
         self, operation: str, event_id: int, what: str, number: int, *, inserted: bool
     ) -> None:

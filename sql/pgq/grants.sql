@@ -60,7 +60,8 @@ grant execute on function
     pgq.move_consumer(text, text, bigint, bigint),
     pgq.why_not_rotated(), pgq._rotation_blockers(integer, bigint, regclass), pgq._full_txid(xid),
     pgq._is_other_era(integer), pgq._events_sql(text, pgq.tick, pgq.tick, text),
-    pgq._event_tables(pgq.tick, pgq.tick)
+    pgq._event_tables(pgq.tick, pgq.tick), pgq.register_consumer_at_time(text, text, timestamptz),
+    pgq.register_consumer_at_event(text, text, bigint), pgq.replay_range(text), pgq.gone_consumers()
    to pgq_reader;
 grant execute on function
     pgq.insert_events(text, text[], text[], text[], text[], text[], text[]),
@@ -68,5 +69,5 @@ grant execute on function
     pgq.insert_event_at(text, timestamptz, text, text, text, text, text, text)
    to pgq_writer;
 grant execute on function
-    pgq.maint_compact(), pgq._tables_to_compact(), pgq._upgrade_columns(), pgq._make_roles()
+    pgq.maint_compact(), pgq._tables_to_compact(), pgq.maint_gone_consumers(), pgq._upgrade_columns(), pgq._make_roles()
    to pgq_admin;

@@ -84,7 +84,9 @@ make_base() { # SUITE
     # Nothing is started by installations in a chroot.
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod 755 "$root/usr/sbin/policy-rc.d"
-    printf 'Acquire::Languages "none";\nAPT::Install-Recommends "false";\n' >"$root/etc/apt/apt.conf.d/90skytools"
+    # A mirror may stand still for longer than its lists are valid.
+    printf 'Acquire::Languages "none";\nAcquire::Check-Valid-Until "false";\nAPT::Install-Recommends "false";\n' \
+        >"$root/etc/apt/apt.conf.d/90skytools"
     printf '%s\n' "$suite" >"$root/etc/skytools-suite"
     apt_in "$root" update
 }

@@ -9,7 +9,7 @@
 -- Parameters:
 --      none
 -- Returns:
---      rotation, step 1 of each queue that is due, then step 2; what queues ask for in queue_extra_maint; compaction of
+--      detaching of consumers that are gone; rotation, step 1 of each queue that is due, then step 2; what queues ask for in queue_extra_maint; compaction of
 --      the retry queue and of dead letters; tables to vacuum; upkeep of pgq_node and londiste where they are installed
 -- Tables:
 --      select: pgq.queue, pgq_node.node_info, londiste.seq_info
@@ -23,6 +23,11 @@ returns setof record as $$
 declare
     step2_due boolean;
 begin
+    if exists (select 1 from pgq.queue where queue_gone_policy = 'detach' and queue_gone_after is not null) then
+        func_name := 'pgq.maint_gone_consumers';
+        return next;
+    end if;
+
     func_name := 'pgq.maint_rotate_tables_step1';
     for func_arg in
         select queue_name

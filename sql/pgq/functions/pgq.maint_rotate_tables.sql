@@ -4,8 +4,9 @@
 --
 --      Empty the oldest table of the ring and make it the current one, if that is due and nobody needs its events:
 --      the last tick of every consumer must come after all transactions that may have written to the table before
---      the current one. Without consumers all such transactions must at least have ended. Ticks that are too old
---      to be read any more are deleted, except the newest.
+--      the current one. Without consumers all such transactions must at least have ended. Consumers that are detached
+--      (pgq.maint_gone_consumers) do not count. A queue with a retention waits that long from the first call that has
+--      found it read. Ticks that are too old to be read any more are deleted, except the newest.
 --
 -- Parameters:
 --      i_queue_name    - name of the queue
@@ -31,7 +32,9 @@ declare
     new_table integer;
     table_name text;
 begin
-    select queue_id, queue_data_pfx, queue_ntables, queue_cur_table, queue_switch_step1, queue_switch_step2 into q
+    select queue_id, queue_data_pfx, queue_ntables, queue_cur_table, queue_switch_step1, queue_switch_step2,
+           queue_retention, queue_read_time
+      into q
       from pgq.queue
      where queue_name = i_queue_name
        and queue_switch_step2 is not null
@@ -47,7 +50,8 @@ begin
     end if;
 
     select sub.tick_id, txid_snapshot_xmin(t.tick_snapshot) as xmin into oldest
-      from (select min(sub_last_tick) as tick_id from pgq.subscription where sub_queue = q.queue_id) sub
+      from (select min(sub_last_tick) as tick_id from pgq.subscription
+             where sub_queue = q.queue_id and sub_detached is null) sub
       left join pgq.tick t on t.tick_queue = q.queue_id and t.tick_id = sub.tick_id;
     if oldest.tick_id is null then
         oldest.xmin := txid_snapshot_xmin(txid_current_snapshot());
@@ -57,7 +61,19 @@ begin
             hint = 'Move it to a tick that exists: pgq.register_consumer_at(queue, consumer, tick).';
     end if;
     if oldest.xmin <= q.queue_switch_step2 then
+        -- Not read yet; or no more, as a consumer was moved back.
+        if q.queue_read_time is not null then
+            update pgq.queue set queue_read_time = null where queue_id = q.queue_id;
+        end if;
         return 0;
+    end if;
+    if q.queue_retention > interval '0' then
+        if q.queue_read_time is null then
+            update pgq.queue set queue_read_time = current_timestamp where queue_id = q.queue_id;
+            return 0;
+        elsif q.queue_read_time + q.queue_retention > current_timestamp then
+            return 0;
+        end if;
     end if;
 
     new_table := (q.queue_cur_table + 1) % q.queue_ntables;
@@ -72,7 +88,8 @@ begin
 
     update pgq.queue
        set queue_cur_table = new_table, queue_switch_time = current_timestamp,
-           queue_switch_step1 = txid_current(), queue_switch_step2 = null
+           queue_switch_step1 = txid_current(), queue_switch_step2 = null,
+           queue_read_time = null
      where queue_id = q.queue_id;
     delete from pgq.tick
      where tick_queue = q.queue_id

@@ -21,6 +21,7 @@
 --      for the same consumer waits, then sees what the first has done.
 -- Raises:
 --      undefined_object - the consumer is not subscribed
+--      object_not_in_prerequisite_state - it was gone for too long, and its events have been rotated away
 --      data_corrupted - its last tick is lost
 -- ----------------------------------------------------------------------
 create or replace function pgq.next_batch_custom(
@@ -34,7 +35,7 @@ declare
 begin
     loop
         select sub.sub_queue, sub.sub_consumer, sub.sub_last_tick, sub.sub_batch, sub.sub_next_tick,
-               q.queue_batch_max_events as max_events, prev, prev.tick_id as prev_id, prev.tick_time as prev_time, prev.tick_event_seq as prev_seq,
+               sub.sub_detached, q.queue_batch_max_events as max_events, prev, prev.tick_id as prev_id, prev.tick_time as prev_time, prev.tick_event_seq as prev_seq,
                cur.tick_time as cur_time, cur.tick_event_seq as cur_seq
           into s
           from pgq.queue q
@@ -47,6 +48,10 @@ begin
             raise exception 'Not subscriber to queue: %/%',
                 coalesce(i_queue_name, 'NULL'), coalesce(i_consumer_name, 'NULL') using errcode = 'undefined_object',
                 hint = 'Register it: select pgq.register_consumer(queue, consumer).';
+        end if;
+        if s.sub_detached is not null then
+            perform pgq._attach_consumer(s.sub_queue, s.sub_consumer);
+            continue;
         end if;
         if s.prev_id is null then
             raise exception 'PgQ corruption: consumer % on queue % does not see tick %',

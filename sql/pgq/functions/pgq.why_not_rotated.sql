@@ -6,8 +6,8 @@
 --
 --      Reasons: consumer (it has not read on); transaction (one is open, here or in another database of the server, that
 --      may have written to the table); prepared transaction; reader (somebody uses the table that is to be emptied, as
---      pg_dump does); maintenance (nothing is in the way: the ticker's maintenance does not run); restored (from another
---      server, and not ticked yet).
+--      pg_dump does); retention (all have read, the queue keeps events for longer); maintenance (nothing is in the way:
+--      the ticker's maintenance does not run); restored (from another server, and not ticked yet).
 --
 -- Parameters:
 --      none
@@ -31,6 +31,7 @@ begin
         select qu.queue_id, qu.queue_name as name, coalesce(qu.queue_switch_step2, qu.queue_switch_step1) as step,
                qu.queue_switch_step2 is null as half_done,
                now() - qu.queue_switch_time - qu.queue_rotation_period as late,
+               qu.queue_read_time + qu.queue_retention as kept_until,
                to_regclass(pgq.quote_fqname(qu.queue_data_pfx || '_'
                    || (qu.queue_cur_table + 1) % qu.queue_ntables)) as next_table
           from pgq.queue qu
@@ -44,9 +45,12 @@ begin
             select q.name, greatest(q.late, '0'), b.reason, b.who, b.detail
               from pgq._rotation_blockers(q.queue_id, q.step, q.next_table) b where not q.half_done;
         if not found then
-            reason := case when pgq._is_other_era(q.queue_id) then 'restored' else 'maintenance' end;
+            reason := case when pgq._is_other_era(q.queue_id) then 'restored' when q.kept_until > now() then 'retention'
+                           else 'maintenance' end;
             who := null;
-            detail := case when q.half_done then 'step 2 is due' else 'step 1 is due' end;
+            detail := case when q.half_done then 'step 2 is due'
+                           when q.kept_until > now() then format('events are kept until %s', q.kept_until)
+                           else 'step 1 is due' end;
             return next;
         end if;
     end loop;
@@ -65,7 +69,7 @@ returns table (reason text, who text, detail text) as $$
       from pgq.subscription s
       join pgq.consumer c on c.co_id = s.sub_consumer
       left join pgq.tick t on t.tick_queue = s.sub_queue and t.tick_id = s.sub_last_tick
-     where s.sub_queue = i_queue_id and s.sub_last_tick is not null
+     where s.sub_queue = i_queue_id and s.sub_last_tick is not null and s.sub_detached is null
        and coalesce(txid_snapshot_xmin(t.tick_snapshot) <= i_step, true)
        -- One that has read all is held up by what holds up the ticks.
        and exists (select 1 from pgq.tick n where n.tick_queue = i_queue_id and n.tick_id > s.sub_last_tick

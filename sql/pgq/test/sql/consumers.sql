@@ -15,14 +15,18 @@ update pgq.queue set queue_ticker_max_lag = '0', queue_ticker_idle_period = '0';
 select pgq.register_consumer('q', 'c');
 select pgq.register_consumer('r', 'c');
 select pgq.register_consumer_at('q', 'at', 1);
+\set VERBOSITY terse
 select pgq.register_consumer_at('q', 'at', 99);
+\set VERBOSITY default
 select pgq.register_consumer_at('none', 'at', 1);
 \set VERBOSITY sqlstate
 select pgq.register_consumer_at('q', 'at', 99);
 select pgq.register_consumer('none', 'at');
 \set VERBOSITY default
 -- Rule: a failed registration leaves nothing behind.
+\set VERBOSITY terse
 select pgq.register_consumer_at('q', 'ghost', 99);
+\set VERBOSITY default
 select co_name from pgq.consumer order by 1;
 
 -- Rule: moving gives up the open batch; without a position nothing changes.

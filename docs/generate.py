@@ -28,6 +28,9 @@ from skytools.pgq import (
     LocalConsumer,
     RemoteConsumer,
 )
+from skytools.pgq.admin.program import SECTION as ADMIN_SECTION
+from skytools.pgq.admin.program import AdminConfig
+from skytools.pgq.admin.program import parser as admin_parser
 from skytools.scriptmgr.cli import parser as manager_parser
 from skytools.scriptmgr.config import ManagerConfig
 from skytools.walmgr.commands import parser as walmgr_parser
@@ -55,6 +58,7 @@ def sections() -> list[Section]:
         daemon = load_daemon(name)
         found.append(Section(name, daemon.Config, daemon.description))
     found += [
+        Section(ADMIN_SECTION, AdminConfig, "The ini of setadm(1), one for each node."),
         Section("your consumer", Consumer.Config, "Every subclass of `skytools.pgq.Consumer`."),
         Section("your remote consumer", RemoteConsumer.Config,
                 "Every subclass of `skytools.pgq.RemoteConsumer` or `SerialConsumer`."),
@@ -90,6 +94,8 @@ EXIT_DAEMON = """0 stopped as asked; 1 crash, or another process has the pidfile
 configuration; 3 recorded positions disagree, a person must look."""
 EXIT_MANAGER = """0 everything is as wanted; 1 some job is not; 2 usage; 3 the manager does not run;
 4 unknown job; 5 not permitted; 78 configuration."""
+EXIT_ADMIN = """0 done; 1 refused, or failed: nothing was changed, or the same command completes it; 2 wrong
+usage or configuration."""
 EXIT_WALMGR = """0 done; 1 failed; 2 wrong usage or configuration; 3 refused, because it would lose
 data. check: 0 all is well; 1 warning; 2 critical. Without a verb: as pgqd(1)."""
 
@@ -149,6 +155,9 @@ def pages() -> dict[Path, str]:
         daemon = load_daemon(name)
         short = daemon.description.splitlines()[0].rstrip(".")
         found[DOCS / f"man/{name}.1"] = manpage(program.parser(daemon, name), short, EXIT_DAEMON)
+    found[DOCS / "man/setadm.1"] = manpage(
+        admin_parser(), "administration of the nodes of a cascade", EXIT_ADMIN
+    )
     found[DOCS / "man/walmgr.1"] = manpage(
         walmgr_parser(), "WAL archive, backups and a standby that loses nothing", EXIT_WALMGR
     )

@@ -27,6 +27,11 @@ class Job:
         """Return the value of a switch, `default` when the command does not have it."""
         return getattr(self.opts, name.replace("-", "_"), default)
 
+    def say(self, text: str) -> None:
+        """Write what goes on; nothing with --quiet."""
+        if not self.switch("quiet"):
+            self.out.line(text)
+
     @property
     def timeout(self) -> float:
         """Longest wait for a worker or a lock, in seconds."""

@@ -88,6 +88,15 @@ _CONSUMER_STATS = """
       from pgq.get_consumer_info()
 """
 
+_BLOCKERS = """
+    select queue_name, extract(epoch from overdue)::float8, reason, who from pgq.why_not_rotated()
+"""
+
+_GONE = """
+    select queue_name, consumer_name, extract(epoch from unread_for)::float8, detached is not null
+      from pgq.gone_consumers()
+"""
+
 _DATABASES = """
     select datname from pg_catalog.pg_database
      where not datistemplate and datallowconn
@@ -135,6 +144,26 @@ class ConsumerStats:
     lag: float | None
     last_seen: float | None
     pending: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """Who or what holds up a rotation that is due since `overdue` seconds."""
+
+    queue: str
+    overdue: float
+    reason: str
+    who: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GoneConsumer:
+    """A consumer that is gone, and has left events unread for so many seconds."""
+
+    queue: str
+    consumer: str
+    unread: float
+    detached: bool
 
 
 def session_settings(lock_timeout: float) -> Callable[[Database], None]:
@@ -217,6 +246,16 @@ def queue_stats(database: Database) -> list[QueueStats]:
 def consumer_stats(database: Database) -> list[ConsumerStats]:
     """Read the figures of every consumer."""
     return [ConsumerStats(*row) for row in database.query(_CONSUMER_STATS)]
+
+
+def blockers(database: Database) -> list[Blocker]:
+    """Read what holds up rotations. PgQ 4 only."""
+    return [Blocker(*row) for row in database.query(_BLOCKERS)]
+
+
+def gone_consumers(database: Database) -> list[GoneConsumer]:
+    """Read which consumers are gone by the settings of their queues. PgQ 4 only."""
+    return [GoneConsumer(*row) for row in database.query(_GONE)]
 
 
 def retry_events(database: Database) -> int:

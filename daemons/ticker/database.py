@@ -299,6 +299,9 @@ class DatabaseTicker:
         queues = api.queue_stats(database)
         self.metrics.set_queues(self.name, queues, count_ticks=not caps.rounds)
         self.metrics.set_consumers(self.name, api.consumer_stats(database))
+        if caps.rounds:
+            self.metrics.trouble.set_blockers(self.name, api.blockers(database))
+            self.metrics.trouble.set_gone(self.name, api.gone_consumers(database))
         self.metrics.polled.labels(database=self.name).set(time.time())
 
     def _other_works(self, worker: Worker, stage: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from skytools.core.metrics import Counter, Gauge, Histogram, Metrics
 from skytools.daemons.ticker.api import ConsumerStats, QueueStats
+from skytools.daemons.ticker.trouble import TroubleMetrics
 
 MAX_CONSUMERS = 1000
 
@@ -32,6 +33,7 @@ class TickerMetrics:
         self._make_figures(metrics)
         self.queue_gauges = _queue_gauges(metrics)
         self.consumer_gauges = _consumer_gauges(metrics)
+        self.trouble = TroubleMetrics(metrics)
         self._event_ids: dict[QueueKey, int] = {}
         self._last_ticks: dict[QueueKey, int] = {}
         self._queues: dict[str, set[QueueKey]] = {}
@@ -154,6 +156,7 @@ class TickerMetrics:
             for consumer in self._consumers.pop(database, set()):
                 self._hide(self.consumer_gauges, consumer)
         _remove([self.polled, self.consumers_cut], (database,))
+        self.trouble.forget(database)
 
     def forget_database(self, database: str) -> None:
         """Remove every series of a database that is no longer served."""

@@ -150,3 +150,34 @@ def test_every_statement_fits_the_extension(db, make_db):
     assert db.name in api.database_names(db)
     with pytest.raises(DatabaseError):
         api.tick_one(db, "none")
+
+
+def test_what_holds_up_rotation_and_who_is_gone_is_read(db):
+    db.execute("select pgq.create_queue('q')")
+    db.execute("select pgq.register_consumer('q', 'c')")
+    db.execute("select pgq.set_queue_config('q', 'gone_policy', 'detach')")
+    db.execute("select pgq.set_queue_config('q', 'gone_after', '1 h')")
+    db.execute("select pgq.insert_event('q', 't', 'd')")
+    db.execute("select pgq.force_tick('q')")
+    db.execute("select pgq.ticker('q')")
+    assert api.gone_consumers(db) == []
+    db.execute("update pgq.queue set queue_rotation_period = '0'")
+    db.execute("select pgq.maint_rotate_tables_step1('q')")
+    db.execute("select pgq.maint_rotate_tables_step2()")
+    db.execute("select pgq.force_tick('q')")
+    db.execute("select pgq.ticker('q')")
+    db.execute("update pgq.tick set tick_time = tick_time - interval '2 h'")
+    db.execute("update pgq.subscription set sub_active = sub_active - interval '2 h'")
+    [gone] = api.gone_consumers(db)
+    assert (gone.queue, gone.consumer, gone.detached) == ("q", "c", False)
+    assert 7200 < gone.unread < 7300
+    [blocker] = api.blockers(db)
+    assert (blocker.queue, blocker.reason, blocker.who) == ("q", "consumer", "c")
+
+
+def test_a_consumer_that_is_gone_is_detached_before_rotation(db, maintain):
+    test_what_holds_up_rotation_and_who_is_gone_is_read(db)
+    assert maintain() > 0
+    assert [gone.detached for gone in api.gone_consumers(db)] == [True]
+    assert {blocker.reason for blocker in api.blockers(db)} <= {"maintenance"}
+    assert db.value("select queue_cur_table from pgq.queue") == 2

@@ -180,4 +180,4 @@ def test_a_consumer_that_is_gone_is_detached_before_rotation(db, maintain):
     assert maintain() > 0
     assert [gone.detached for gone in api.gone_consumers(db)] == [True]
     assert {blocker.reason for blocker in api.blockers(db)} <= {"maintenance"}
-    assert db.value("select queue_cur_table from pgq.queue") == 2
+    assert db.value("select queue_cur_table from pgq.queue") == 1

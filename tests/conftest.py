@@ -28,9 +28,11 @@ pytest_plugins = [
     "tests.fixtures.consumer",
     "tests.fixtures.process",
     "tests.fixtures.walmgr",
+    "tests.fixtures.sshd",
     "tests.fixtures.prometheus",
     "tests.fixtures.ticker",
     "tests.fixtures.site",
+    "tests.fixtures.admin",
     "tests.fixtures.londiste",
 ]
 

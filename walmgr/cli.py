@@ -17,6 +17,10 @@ def main() -> None:
 
 def run(argv: list[str]) -> int:
     """Run walmgr with these arguments; returns the exit code."""
+    if len(argv) == 2 and argv[1] == "xserve":
+        from skytools.walmgr import serve
+
+        return serve.xserve(argv[0], os.path.abspath(sys.argv[0]), run)
     if len(argv) >= 2 and argv[1] in ("xarchive", "xput", "xrestore", "xget"):
         return _fast(argv[1], argv[0], argv[2:])
     from skytools.walmgr import commands

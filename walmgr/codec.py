@@ -22,6 +22,7 @@ _COMPRESS = {
 _EXPAND = {"zstd": ("zstd", "-q", "-d", "-c"), "lz4": ("lz4", "-q", "-d", "-c")}
 _GZIP_LEVEL = 1
 CHUNK = 1 << 20
+MAX_LINE = 1000
 
 
 def compress(codec: str, source: int, target: int) -> None:
@@ -119,3 +120,93 @@ def exit_code(command: Sequence[str], source: int, target: int) -> int:
         text = f"cannot be run, is it installed? ({exc.strerror})"
         raise OSError(exc.errno, text, command[0]) from exc
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+class Pipe:
+    """A program that reads what we write and says something short; its errors go to ours."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        theirs, self.stdin = os.pipe()
+        self._out, out = os.pipe()
+        actions = [
+            (os.POSIX_SPAWN_DUP2, theirs, 0), (os.POSIX_SPAWN_DUP2, out, 1),
+            (os.POSIX_SPAWN_CLOSE, self.stdin), (os.POSIX_SPAWN_CLOSE, self._out),
+        ]  # fmt: skip
+        try:
+            self._pid = os.posix_spawnp(command[0], list(command), os.environ, file_actions=actions)
+        except OSError as exc:
+            text = f"cannot be run, is it installed? ({exc.strerror})"
+            raise OSError(exc.errno, text, command[0]) from exc
+        finally:
+            os.close(theirs)
+            os.close(out)
+
+    def finish(self) -> tuple[str, int]:
+        """End its input; return all that it said, and its exit code."""
+        os.close(self.stdin)
+        said = bytearray()
+        while data := os.read(self._out, 65536):
+            said += data
+        os.close(self._out)
+        return said.decode("ascii", "replace"), _ended(self._pid)
+
+    def kill(self) -> None:
+        """End it."""
+        import signal
+
+        os.kill(self._pid, signal.SIGKILL)
+        self.finish()
+
+
+class Source:
+    """A program whose output we read."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self.stdout, out = os.pipe()
+        actions = [(os.POSIX_SPAWN_DUP2, out, 1), (os.POSIX_SPAWN_CLOSE, self.stdout)]
+        try:
+            self.pid = os.posix_spawnp(command[0], list(command), os.environ, file_actions=actions)
+        except OSError as exc:
+            text = f"cannot be run, is it installed? ({exc.strerror})"
+            raise OSError(exc.errno, text, command[0]) from exc
+        finally:
+            os.close(out)
+
+    def finish(self) -> int:
+        """Return its exit code."""
+        os.close(self.stdout)
+        return _ended(self.pid)
+
+
+def _ended(pid: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def read_line(fd: int) -> str:
+    """Return the next line, empty at the end; reads not a byte more. Raises WalError."""
+    line = bytearray()
+    while byte := os.read(fd, 1):
+        if byte == b"\n":
+            return line.decode("ascii", "replace")
+        line += byte
+        if len(line) > MAX_LINE:
+            raise WalError("the other host says something that we do not understand")
+    if line:
+        raise WalError("arrived incomplete")
+    return ""
+
+
+def receive(source: int, target: int, size: int) -> None:
+    """Copy `size` bytes. Raises WalError when fewer come."""
+    while size > 0:
+        data = os.read(source, min(size, CHUNK))
+        if not data:
+            raise WalError("arrived incomplete")
+        write_all(target, data)
+        size -= len(data)
+
+
+def send(source: int, target: int, size: int) -> None:
+    """Copy the first `size` bytes of a file. Raises WalError when it has fewer."""
+    os.lseek(source, 0, os.SEEK_SET)
+    receive(source, target, size)

@@ -297,11 +297,16 @@ VERBS: dict[str, Verb] = {
     "synch-standby": Verb(
         "set for which standbys commits wait", verbs.run_synch, verbs.synch_arguments
     ),
+    "sshkey": Verb(
+        "show this host's ssh key, or let in the other's for what walmgr needs only",
+        verbs.run_sshkey,
+        verbs.sshkey_arguments,
+    ),
     "periodic": Verb("run periodic_command now", verbs.run_periodic),
     "xpurgewals": Verb("the same as expire", _expire),
     "xrotate": Verb("the same as expire", _expire),
     "restore": Verb("make a server of a set, at any point", _restore, _restore_arguments),
 }
 # On the primary's host all other verbs are forwarded to the host of the archive.
-AT_HOME = frozenset(("setup", "stop", "synch-standby", "periodic"))
+AT_HOME = frozenset(("setup", "stop", "synch-standby", "periodic", "sshkey"))
 READING = frozenset(("listbackups", "status", "check"))

@@ -12,9 +12,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# One connection serves a burst of segments; a dead peer is noticed within a minute.
+# One connection serves a burst of segments; a dead peer is noticed within a minute. The key of a
+# host is learned when it is first reached, and another one refused from then on.
 SSH = (
-    *("ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=15"),
+    *("ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new"),
+    *("-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=15"),
     *("-o", "ServerAliveCountMax=3", "-o", "ControlMaster=auto", "-o", "ControlPersist=60"),
     *("-o", "ControlPath=~/.ssh/walmgr-%C"),
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from skytools.core.db import Database
 from skytools.core.errors import SkytoolsError, UsageError
-from skytools.walmgr.remote import Host
+from skytools.walmgr.remote import SAME_FOLDER, Host
 from skytools.walmgr.wal import parse_lsn
 
 OLDEST_MAJOR = 14
@@ -130,10 +130,8 @@ def running_pid(host: Host, datadir: Path) -> int | None:
     first = text.split("\n", 1)[0].strip() if text else ""
     if not first.isdigit():
         return None
-    # The folder of the process tells it from one that got the number later.
-    script = 'test "$(readlink -f "/proc/$1/cwd")" = "$(readlink -f "$2")"'
     if host.run(["test", "-r", f"/proc/{first}/cwd"]).code == 0:
-        done = host.run(["sh", "-c", script, "same", first, datadir])
+        done = host.run(["sh", "-c", SAME_FOLDER, "same", first, datadir])
         return int(first) if done.code == 0 else None
     state = host.run(["cat", f"/proc/{first}/stat"])
     gone = state.code != 0 or state.out.rpartition(")")[2].split()[0] in ("Z", "X")

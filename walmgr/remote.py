@@ -14,6 +14,11 @@ from skytools.walmgr.link import is_local, remote_command
 
 TIMEOUT = 3600.0
 
+WRITE = 'umask 077 && cat > "$1" && sync "$1" && mv "$1" "$2" && sync "$3"'
+# The folder of a process tells it from one that got the number later.
+SAME_FOLDER = 'test "$(readlink -f "/proc/$1/cwd")" = "$(readlink -f "$2")"'
+SCRIPTS = (WRITE, SAME_FOLDER)  # all that ever goes through the shell of another host
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -92,8 +97,7 @@ class Host:
     def write(self, path: Path, text: str) -> None:
         """Replace a file durably. Raises ProgramError."""
         aside = path.with_name(f".{path.name}.new")
-        script = 'umask 077 && cat > "$1" && sync "$1" && mv "$1" "$2" && sync "$3"'
-        words: list[str | Path] = ["sh", "-c", script, "write", aside, path, path.parent]
+        words: list[str | Path] = ["sh", "-c", WRITE, "write", aside, path, path.parent]
         self.check(words, stdin=text)
 
     def remove(self, path: Path) -> None:

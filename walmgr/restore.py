@@ -9,18 +9,19 @@ and the generated command turns everything else into an abort (recovery) or a re
 from __future__ import annotations
 
 import os
-import sys
 import time
 
 from skytools.walmgr import codec
+from skytools.walmgr.ahead import Spool
 from skytools.walmgr.archive import failed
 from skytools.walmgr.link import Place, quote
-from skytools.walmgr.store import Archive, check_content, is_held
+from skytools.walmgr.page import check_content
+from skytools.walmgr.store import Archive, Found, is_held
 from skytools.walmgr.wal import SEGMENT, WalError, kind_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 PRESENT = 0
 ABSENT = 44
@@ -55,14 +56,16 @@ def xrestore(ini: str, program: str, arguments: Sequence[str]) -> int:
         name, target = arguments[0], arguments[1]
         kind_of(name)
         place = Place.read(ini, program)
-        if place.host:
-            return _fetch(place, name, target)
-        _wait_while_paused(place)
-        archive = Archive(place.completed)
-        if (found := archive.find(name)) is not None:
-            archive.extract(found, target)
+        spool = Spool(target, name)
+        if not place.host:
+            _wait_while_paused(place)
+        if spool.take(name, target):
             return PRESENT
-        return _final(place, name, target)
+        get = _fetch if place.host else _take
+        code = get(place, name, target, spool)
+        if code == ABSENT:
+            spool.clear()
+        return code
     except (WalError, OSError) as exc:
         return failed("xrestore", exc, BROKEN)
 
@@ -97,44 +100,101 @@ def _copy(path: str, name: str, target: str) -> None:
     fd = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         codec.copy(source, fd)
-        check_content(fd, name, 0)
+        check_content(fd, name, 0, whole=False)
         os.rename(aside, target)
     finally:
         os.close(source)
         os.close(fd)
 
 
-def _fetch(place: Place, name: str, target: str) -> int:
+def _take(place: Place, name: str, target: str, spool: Spool) -> int:
+    """Get a file of this machine's archive; the next ones are unpacked meanwhile."""
+    archive = Archive(place.completed)
+    if (found := archive.find(name)) is None:
+        return _final(place, name, target)
+    names = spool.following(name) if found.codec != "none" else []
+    if names:
+        spool.begin(names, lambda path_of: _unpack(archive, names, path_of))
+    archive.extract(found, target)
+    return PRESENT
+
+
+def _unpack(archive: Archive, names: Sequence[str], path_of: Callable[[str], str]) -> None:
+    for name in names:
+        if (found := archive.find(name)) is None:
+            return
+        archive.extract(found, path_of(name))
+
+
+def _fetch(place: Place, name: str, target: str, spool: Spool) -> int:
     """Get a file from the archive's host; only its own word for absence counts as that."""
+    names = spool.following(name)
+    source = codec.Source(place.command("xget", name, *names))
+    if _receive(source.stdout, name, target):
+        if names:
+            spool.begin(names, lambda path_of: _receive_all(source.stdout, names, path_of))
+        else:
+            source.finish()
+        return PRESENT
+    code = source.finish()
+    if code != ABSENT:
+        raise WalError(f"{name}: host {place.host}: xget failed with exit code {code}")
+    return ABSENT
+
+
+def _receive_all(source: int, names: Sequence[str], path_of: Callable[[str], str]) -> None:
+    for name in names:
+        if not _receive(source, name, path_of(name)):
+            return
+
+
+def _receive(source: int, name: str, target: str) -> bool:
+    """Read one file of what xget writes; False when it is absent, or nothing comes at all."""
+    words = codec.read_line(source).split()
+    if len(words) != 2 or words[0] != name or not words[1].isdecimal():
+        return False
     aside = f"{target}.walmgr"
     fd = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        code = codec.exit_code(place.command("xget", name), 0, fd)
-        if code == ABSENT:
-            return ABSENT
-        if code != 0:
-            raise WalError(f"{name}: host {place.host}: xget failed with exit code {code}")
+        codec.receive(source, fd, int(words[1]))
         check_content(fd, name, 0)
         os.rename(aside, target)
-        return PRESENT
     finally:
         os.close(fd)
         if os.path.exists(aside):
             os.unlink(aside)
+    return True
 
 
 def xget(ini: str, program: str, arguments: Sequence[str]) -> int:
-    """Write an archived file to standard output; returns the exit code."""
+    """Write archived files to standard output, each after a line NAME SIZE, up to the first absent.
+
+    Returns the exit code: that of the first.
+    """
     try:
-        if len(arguments) != 1:
-            raise WalError("usage: walmgr INI xget NAME")
-        name = arguments[0]
-        kind_of(name)
+        if not arguments:
+            raise WalError("usage: walmgr INI xget NAME...")
+        for name in arguments:
+            kind_of(name)
         archive = Archive(Place.read(ini, program).completed)
-        if (found := archive.find(name)) is None:
-            return ABSENT
-        source = os.open(found.path, os.O_RDONLY | os.O_CLOEXEC)
-        codec.expand(found.codec, source, sys.stdout.fileno())
+        for number, name in enumerate(arguments):
+            if (found := archive.find(name)) is None:
+                codec.write_all(1, f"{name} absent\n".encode())
+                return PRESENT if number else ABSENT
+            _write_out(archive, found)
+    except BrokenPipeError:
+        return PRESENT  # the other side has what it wanted
     except (WalError, OSError) as exc:
         return failed("xget", exc, BROKEN)
     return PRESENT
+
+
+def _write_out(archive: Archive, found: Found) -> None:
+    fd = os.memfd_create(found.name, os.MFD_CLOEXEC)
+    try:
+        archive.expand(found, fd)
+        size = os.fstat(fd).st_size
+        codec.write_all(1, f"{found.name} {size}\n".encode())
+        codec.send(fd, 1, size)
+    finally:
+        os.close(fd)

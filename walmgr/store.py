@@ -13,8 +13,9 @@ import fcntl
 import os
 import time
 
-from skytools.walmgr import codec, page
-from skytools.walmgr.wal import BACKUP, HISTORY, PARTIAL, SEGMENT, History, WalError, kind_of
+from skytools.walmgr import codec
+from skytools.walmgr.page import MAX_TEXT, check_content
+from skytools.walmgr.wal import PARTIAL, SEGMENT, History, WalError, kind_of
 
 TYPE_CHECKING = False  # what `typing` has, without its import
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ IDENTITY = ".identity"
 STATS = ".stats"
 LOCK = ".lock"
 LOCK_TIMEOUT = 30.0
-MAX_TEXT = 1 << 20
 
 join = os.path.join
 
@@ -97,6 +97,11 @@ class Archive:
             except BaseException:
                 _remove(aside)
                 raise
+
+    def expand(self, found: Found, target: int) -> None:
+        """Write an archived file in the clear. Raises WalError, OSError."""
+        with self._reading(found) as source:
+            codec.expand(found.codec, source, target)
 
     def text(self, name: str) -> str:
         """Return the content of a .history or .backup file. Raises WalError, OSError."""
@@ -218,18 +223,23 @@ class Archive:
 
         The lock tells files of living writers from what a killed one has left.
         """
+        fd, path = self.open_incoming(name)
+        try:
+            yield fd, path
+        finally:
+            _remove(path)
+            os.close(fd)
+
+    def open_incoming(self, name: str) -> tuple[int, str]:
+        """Make a locked file in .incoming, which the caller renames or removes."""
         folder = join(self.path, INCOMING)
         with contextlib.suppress(FileExistsError):
             os.mkdir(folder, 0o700)
         self._sweep(folder)
         path = join(folder, f"{name}.{os.getpid()}.{time.monotonic_ns()}")
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            yield fd, path
-        finally:
-            _remove(path)
-            os.close(fd)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        return fd, path
 
     def _sweep(self, folder: str) -> None:
         for entry in os.listdir(folder):
@@ -326,26 +336,6 @@ def add(stats: dict[str, float], key: str, amount: float) -> None:
 def name_of(found: Found) -> str:
     """Return the file's name on disk."""
     return os.path.basename(found.path)
-
-
-def check_content(fd: int, name: str, system_id: int) -> page.Header | None:
-    """Check a file against its name. `system_id` 0: of any cluster. Raises WalError, OSError."""
-    kind = kind_of(name)
-    size = os.fstat(fd).st_size
-    try:
-        if kind in (SEGMENT, PARTIAL):
-            header = page.check_segment(os.pread(fd, page.HEADER_SIZE, 0), size, name)
-            if system_id not in (0, header.system_id):
-                raise WalError(f"is of another cluster: {header.system_id}, not {system_id}")
-            return header
-        text = os.pread(fd, MAX_TEXT, 0).decode("utf-8", "replace")
-        if kind == HISTORY and not History.parse(int(name[:8], 16), text).switches:
-            raise WalError("has no line of history")
-        if kind == BACKUP and "START WAL LOCATION" not in text:
-            raise WalError("does not say where its backup starts")
-    except WalError as exc:
-        raise WalError(f"{name}: {exc}") from exc
-    return None
 
 
 def same_content(one: int, other: int) -> bool:

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import asdict
+from pathlib import Path
 
-from skytools.walmgr import legacy
+from skytools.walmgr import keys, legacy
 from skytools.walmgr.check import check
 from skytools.walmgr.drill import drill
 from skytools.walmgr.facts import gather
@@ -83,6 +85,28 @@ def run_synch(site: Site, opts: Options) -> int:
 def run_periodic(site: Site, _opts: Options) -> int:
     """Run the command of the ini."""
     legacy.periodic(site)
+    return 0
+
+
+def sshkey_arguments(p: argparse.ArgumentParser) -> None:
+    """Declare what `sshkey` takes."""
+    what = p.add_mutually_exclusive_group()
+    what.add_argument("--allow", metavar="FILE", help="let in the other host's public key; - reads "
+                      "standard input")  # fmt: skip
+    what.add_argument("--forbid", metavar="TEXT", help="take out keys with this text")
+    p.add_argument("--into", type=Path, metavar="FILE", help="default: ~/.ssh/authorized_keys")
+
+
+def run_sshkey(site: Site, opts: Options) -> int:
+    """Show our key, or let in the other host's."""
+    into = opts.into or keys.folder() / "authorized_keys"
+    if opts.allow:
+        text = sys.stdin.read() if opts.allow == "-" else Path(opts.allow).read_text()
+        site.out.line(keys.allow(site, text, into))
+    elif opts.forbid:
+        site.out.line(f"{keys.forbid(opts.forbid, into)} keys taken out of {into}")
+    else:
+        site.out.line(keys.own_key(site))
     return 0
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import fcntl
-import os
+import hashlib
 import random
 import subprocess
 from pathlib import Path
@@ -224,16 +224,87 @@ def test_segments_go_over_ssh_and_come_back(host: Hosts) -> None:
     assert archived(host) == [f"{FIVE.name}.lz4"]
 
 
-def test_a_cut_transfer_is_refused(host: Hosts) -> None:
-    with (host.root / "pg_wal" / FIVE.name).open("rb") as source:
-        os.truncate(source.name, len(BIG) // 2)
-        done = subprocess.run(
-            host.command("xput", FIVE.name, str(len(BIG)), "0" * 64),
-            stdin=source, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-    assert done.returncode == 1
-    assert "arrived incomplete or damaged" in done.stderr
-    assert archived(host) == []
+def test_a_cut_or_damaged_transfer_is_refused(host: Hosts) -> None:
+    digest = hashlib.sha256(BIG).hexdigest()
+    head = f"{FIVE.name} {len(BIG)} {digest}\n".encode()
+    damaged = BIG[:-1] + b"?"
+    for sent, told in (
+        (head + BIG[: len(BIG) // 2], "arrived incomplete"),
+        (head + damaged, "arrived damaged"),
+        (b"what is this\n", "is not like NAME SIZE SHA256"),
+        (f"{FIVE.name} {len(BIG)}".encode(), "arrived incomplete"),
+    ):
+        done = subprocess.run(host.command("xput"), input=sent, capture_output=True, check=False)
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert told in done.stderr.decode()
+        assert archived(host) == leftovers(host) == []
+    whole = head + BIG
+    done = subprocess.run(
+        host.command("xput"), input=whole + whole, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout.decode()) == (0, f"ok {FIVE.name}\n" * 2)
+
+
+def test_a_backlog_goes_in_batches_and_never_by_a_stale_mark(host: Hosts) -> None:
+    """One call takes in what waits behind; a mark counts for the very same file only."""
+    command = archive_command(str(host.program), str(host.ini))
+    names = []
+    segment = FIVE
+    for _ in range(6):
+        put(host, segment.name, content(segment))
+        names.append(segment.name)
+        segment = segment.next()
+    status = host.folder("pg_wal/archive_status")
+    for name in names[:5]:
+        (status / f"{name}.ready").touch()
+    assert in_shell(host, command, names[0], f"pg_wal/{names[0]}") == 0
+    assert archived(host) == names[:5]
+    marks = host.root / "pg_wal" / ".walmgr-sent"
+    assert sorted(p.name for p in marks.iterdir()) == names[1:5]
+
+    # With the program gone only the marks can answer.
+    host.ini.rename(host.root / "away")
+    assert in_shell(host, command, names[1], f"pg_wal/{names[1]}") == 0
+    assert sorted(p.name for p in marks.iterdir()) == names[2:5]
+    (host.root / "pg_wal" / names[2]).unlink()
+    put(host, names[2], content(FIVE.next().next(), fill=b"y"))
+    assert in_shell(host, command, names[2], f"pg_wal/{names[2]}") == 1
+    (host.root / "away").rename(host.ini)
+    assert in_shell(host, command, names[2], f"pg_wal/{names[2]}") == 1
+    assert (host.completed / ".conflicts" / names[2]).exists()
+    for name in names[3:]:
+        assert in_shell(host, command, name, f"pg_wal/{name}") == 0
+    assert archived(host) == names
+
+
+@pytest.mark.parametrize("packed", ["lz4", "remote"])
+def test_restore_looks_ahead_and_forgets_what_is_not_wanted(host: Hosts, packed: str) -> None:
+    if packed == "remote":
+        slave = host.root / "slave.ini"
+        slave.write_text(f"[walmgr]\nwalmgr_data = {host.data}\n")
+        host.write_ini(
+            slave="standby.example", slave_config=str(slave), ssh_command=str(host.loopback_ssh())
+        )
+    else:
+        host.write_ini(archive_compression=packed)
+    segment, names = FIVE, []
+    for _ in range(6):
+        names.append(segment.name)
+        source = put(host, segment.name, content(segment))
+        assert host.walmgr("xarchive", source, segment.name).code == 0
+        segment = segment.next()
+    target = host.root / "pg_wal" / "RECOVERYXLOG"
+    ahead = host.root / "pg_wal" / ".walmgr-ahead"
+    for number, name in enumerate(names):
+        assert host.walmgr("xrestore", name, "pg_wal/RECOVERYXLOG").code == 0
+        assert target.read_bytes() == content(Segment(1, 5 + number))
+        target.unlink()
+        if number == 0:
+            wait_until((ahead / names[5]).exists)
+            for other in host.completed.glob("0*"):
+                other.rename(host.root / other.name)
+    assert host.walmgr("xrestore", segment.name, "pg_wal/RECOVERYXLOG").code == ABSENT
+    wait_until(lambda: not ahead.exists())
 
 
 @pytest.mark.parametrize("arguments", [(), ("a",), ("pg_wal/x", "not-wal"), ("a", "b", "c")])

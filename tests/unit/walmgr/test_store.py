@@ -106,6 +106,9 @@ def test_partial_and_backup_files_are_taken(source: Path, folder: Path) -> None:
         (lambda data: b"\x7fELF" + data[4:], "does not begin with a WAL page header"),
         (lambda data: content(FIVE.next()), "holds the WAL of 000000010000000000000006"),
         (lambda data: content(Segment(2, 5, SIZE)), "is of timeline 2, its name says 1"),
+        (lambda data: data[:65536] + bytes(8192) + data[73728:], "zeros at byte 65536, and WAL"),
+        (lambda data: data[:65536] + bytes(len(data) - 65536), "is cut off: from byte 65536 on"),
+        (lambda data: data[:65536] + b"?" * 8192 + data[73728:], "a page at byte 65536 that does"),
     ],
 )
 def test_what_is_no_such_segment_is_refused(

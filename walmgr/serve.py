@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: ISC
+"""`xserve`: all that the other host may do here. The forced command of its ssh key.
+
+SSH_ORIGINAL_COMMAND says what is asked for. On the archive's host: bring and fetch WAL, look, make
+a backup. On the primary's host: what salvage, switchover and rejoin need, on its data folder.
+Imports nothing heavy: every archived segment comes this way.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from skytools.walmgr.archive import failed
+from skytools.walmgr.link import Place
+from skytools.walmgr.wal import WalError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+REFUSED = 126
+FAST = ("xput", "xget", "xpartialsync")
+FOR_PEOPLE = ("listbackups", "status", "check", "backup")
+PREFIX = ["env", "LC_ALL=C", "TZ=UTC"]
+TOOLS = ("cat", "ls", "test", "rm")
+SERVER_PROGRAMS = ("pg_controldata", "pg_ctl", "pg_rewind", "pg_resetwal", "postgres")
+
+
+def xserve(ini: str, program: str, run: Callable[[list[str]], int]) -> int:
+    """Do what the other host asks for, if it may; `run` is walmgr itself. Returns the exit code."""
+    try:
+        words = split(os.environ.get("SSH_ORIGINAL_COMMAND", ""))
+        if Place.read(ini, program).host:
+            words = _of_primary(ini, words)
+            sys.stdout.flush()
+            os.execvp(words[0], words)  # noqa: S606 - checked word by word
+        return run([ini, *_of_archive(words)])
+    except (WalError, OSError) as exc:
+        return failed("xserve", exc, REFUSED)
+
+
+def split(command: str) -> list[str]:
+    """Take apart what `quote` has joined; nothing is expanded. Raises WalError."""
+    words: list[str] = []
+    word: str | None = None
+    mark = ""
+    for char in command:
+        if mark:
+            mark = "" if char == mark else mark
+            word = (word or "") + ("" if not mark else char)
+        elif char in "'\"":
+            mark, word = char, word or ""
+        elif char.isspace():
+            words += [] if word is None else [word]
+            word = None
+        else:
+            word = (word or "") + char
+    if mark:
+        raise WalError("a quotation is not closed")
+    return words if word is None else [*words, word]
+
+
+def _of_archive(words: Sequence[str]) -> list[str]:
+    """Return verb and arguments; the ini is the one of the key, whatever the other host says."""
+    verb = words[2] if len(words) > 2 else ""
+    if verb not in FAST and verb not in FOR_PEOPLE:
+        raise WalError(f"{verb or 'a shell'!r} is not allowed by this key: run it on this host")
+    if verb in FOR_PEOPLE and any(word.startswith("--set") for word in words):
+        raise WalError("--set is not allowed by this key")
+    return list(words[2:])
+
+
+def _of_primary(ini: str, words: list[str]) -> list[str]:
+    from skytools.walmgr.quickini import read
+    from skytools.walmgr.remote import SCRIPTS
+
+    folder = os.path.normpath(os.path.expanduser(read(ini).get("master_data", "")))
+    bare = words[len(PREFIX) :] if words[: len(PREFIX)] == PREFIX else words
+    name = bare[0].rpartition("/")[2] if bare else ""
+    if folder in ("", "."):
+        raise WalError(f"{ini}: master_data is not set, so nothing is allowed here")
+    if bare[:2] == ["sh", "-c"] and len(bare) > 4 and bare[2] in SCRIPTS:
+        paths = bare[4:]
+    elif bare and bare[0] in TOOLS:
+        paths = [word for word in bare[1:] if not word.startswith("-")]
+    elif name in SERVER_PROGRAMS and bare[0].startswith("/"):
+        paths = _options(bare, ("-D", "-l"))
+    else:
+        raise WalError(f"{name or 'a shell'!r} is not allowed by this key")
+    for path in paths:
+        if not _is_below(path, folder):
+            raise WalError(f"{path} is not of the data folder {folder}")
+    return words
+
+
+def _options(words: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Return the values of these options."""
+    return [words[n + 1] for n, word in enumerate(words[:-1]) if word in names]
+
+
+def _is_below(path: str, folder: str) -> bool:
+    """Whether a path is of the data folder, its log, or tells of a process."""
+    plain = os.path.normpath(path)
+    if plain.isdigit() or plain in (folder, f"{folder}-walmgr.log"):
+        return True
+    parts = plain.split("/")
+    if len(parts) == 4 and parts[1] == "proc" and parts[2].isdigit():
+        return parts[3] in ("cwd", "stat")
+    return plain.startswith(f"{folder}/")

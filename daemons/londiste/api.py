@@ -120,6 +120,11 @@ def _do(db: Database, statement: str, *args: Any) -> Answer:
     return Answer(row[0], row[1])
 
 
+# A row that is changed gets another number and another place.
+_TABLES_VERSION = """select md5(coalesce(string_agg(xmin::text || ctid::text, ',' order by nr), ''))
+    from londiste.table_info where queue_name = %s"""
+
+
 # attributes, as logutriga writes rows: a key without "=" is one without a value
 
 
@@ -202,6 +207,12 @@ def tables_sharing(db: Database, queue: str, dest: str) -> list[tuple[str, Table
 def announce_sync(db: Database, queue: str) -> None:
     """Wake the worker and the copies of a queue when the transaction commits."""
     db.value(_ANNOUNCE, (queue,))
+
+
+def tables_version(db: Database, queue: str) -> str:
+    """Return a text that is another one as soon as a table of the set has changed."""
+    text: str = db.value(_TABLES_VERSION, (queue,))
+    return text
 
 
 def set_table_state(

@@ -3,17 +3,287 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import logging
+from collections.abc import Iterator
+from typing import Any, ClassVar
 
 from skytools.core.config import DaemonConfig
+from skytools.core.db import Database
+from skytools.core.errors import SkytoolsError
+from skytools.core.service import Context, Pause
+from skytools.daemons.londiste import api
 from skytools.daemons.londiste.config import LondisteConfig
-from skytools.pgq import CascadedWorker
+from skytools.daemons.londiste.metrics import WorkerMetrics
+from skytools.daemons.londiste.replay import OWN, Replay
+from skytools.daemons.londiste.sync import Sync
+from skytools.pgq import Batch, CascadedWorker, Event
+from skytools.pgq import api as pgq
+from skytools.pgq.batch import BatchReader
+from skytools.pgq.cascade_worker import BLOCK_EVENTS
+from skytools.pgq.cascade_worker import OWN as CASCADE
+from skytools.pgq.isolate import Handler
+from skytools.pgq.node import NodeState, NodeType
+from skytools.pgq.producer import carry_events, copy_events
+from skytools.pgq.types import BatchInfo
+
+log = logging.getLogger("skytools")
+
+# On the root: how many loop_delays pass between looks at sequences.
+ROOT_DELAYS = 10
+# How often the provider is asked how much waits, in seconds.
+PENDING_SECONDS = 5.0
+# After so many batches without a pause a leaf asks for ones of many ticks.
+BUSY_BATCHES = 3
 
 
 class LondisteWorker(CascadedWorker):
-    """Applies the events of tables that the node is subscribed to."""
+    """Applies the events of tables that the node is subscribed to.
+
+    All of a batch is one transaction in the node's database, together with its position and with
+    the states of tables.
+    """
 
     Config: ClassVar[type[DaemonConfig]] = LondisteConfig
     service_name = "londiste"
     description = "Replicate tables over a cascade of queues."
     cfg: LondisteConfig
+
+    def __init__(self, ctx: Context, cfg: LondisteConfig) -> None:
+        super().__init__(ctx, cfg)
+        self.metrics = WorkerMetrics(ctx.metrics, cfg.queue_name)
+        self.sync = Sync(self)
+        self.replay: Replay | None = None
+        self._role_on: object = None  # the connection that has the role of a replica
+        self._version = ""
+        self._block: list[Event] = []
+        self._seqs_at = self._pending_at = float("-inf")
+        self._busy = 0
+
+    # one round
+
+    def look(self) -> NodeState:
+        """Read the state of the node."""
+        state = super().look()
+        self.metrics.node(state)
+        return state
+
+    def root_step(self) -> Pause:
+        """Publish watermark and sequences."""
+        now = self.ctx.clock.monotonic()
+        if now - self._seqs_at >= ROOT_DELAYS * self.cfg.loop_delay:
+            self._seqs_at = now
+            api.root_check_seqs(self.target, self.cfg.queue_name)
+            self.target.commit()
+        self._busy = 0
+        return super().root_step()
+
+    def _idle(self) -> Pause:
+        self._busy = 0
+        self.sync.idle()
+        self._told_pending()
+        return super()._idle()
+
+    def reload(self, cfg: LondisteConfig) -> None:  # type: ignore[override] # its own keys
+        """Take a new configuration between two batches."""
+        super().reload(cfg)
+        self._let_go()
+
+    def close(self) -> None:
+        """End the copies and the thread of the applier."""
+        self.sync.close()
+        if self.replay is not None:
+            self.replay.out.close()
+
+    # batches
+
+    def make_reader(self, where: str | None) -> BatchReader:
+        """Return the reader; with local_only it leaves out tables that are not here."""
+        if self.cfg.local_only:
+            where = self._local_only(where)
+        options = self.reader_options(where)
+        return _Reader(self, self.db, self.cfg.queue_name, self.position_name, **options)
+
+    def _local_only(self, where: str | None) -> str:
+        tables = api.tables(self.target, self.cfg.queue_name)
+        self.target.commit()
+        kinds = "ev_type like 'pgq.%' or ev_type like 'londiste.%'"
+        if not self.cfg.local_only_drop_execute:
+            kinds += " or ev_type = 'EXECUTE'"
+        ours = pgq.table_condition(self.db, [one.name for one in tables if one.local])
+        self.db.commit()
+        return f"({where or 'true'}) and ({kinds} or {ours})"
+
+    def gathers(self) -> int | None:
+        """Return how many events a batch should have at least; None: as the ticks are.
+
+        Only a leaf that is behind, and has all tables in sync, may leave ticks out.
+        """
+        state = self.state
+        if self._busy < BUSY_BATCHES or state.node_type is not NodeType.LEAF or self.follows:
+            return None
+        return None if self.sync.active else self.cfg.apply_slice_rows
+
+    def work(self, batch: Batch) -> None:
+        """Do a batch; or, beside a branch of a combined queue, only what is told of the set."""
+        self._busy += 1
+        if not self.follows:
+            super().work(batch)
+            return
+        self.watermarks.use(self.target)
+        replay = self._ready(batch)
+        for event in batch:
+            kind = event.type or ""
+            if kind.startswith(CASCADE):
+                self._in_band(event)
+            elif kind.startswith(OWN):
+                replay.registry(event)
+        replay.finish()
+        self.target.commit()
+        batch.reader.finish(batch)
+        self.watermarks.report(
+            self.target, self.db, self.state, batch, self.cfg.local_wm_publish_period
+        )
+
+    def handle(self, batch: Batch, handler: Handler, *databases: Database) -> None:
+        """Apply a batch; a fault is found by the applier, not event by event."""
+        replay = self._ready(batch)
+        self.sync.before_batch(batch)
+        try:
+            handler(batch)
+            outcome = replay.finish()
+        except BaseException:
+            self._let_go()
+            raise
+        self.metrics.applied(outcome.applied)
+        self.metrics.missed(outcome.missed, outcome.slow)
+
+    def after(self, batch: Batch, *, fresh: bool) -> None:
+        """Make the tick of a branch; let the copies go on."""
+        super().after(batch, fresh=fresh)
+        self.sync.after_commit(batch)
+        lag = self.ctx.clock.time() - batch.tick.time.timestamp()
+        self.metrics.position(lag)
+
+    def failed(self, batch: Batch, exc: Exception) -> None:
+        """Forget what is known of a database in which something was not as expected."""
+        self._let_go()
+        super().failed(batch, exc)
+
+    def _let_go(self) -> None:
+        self._version = ""
+        self._block.clear()
+        if self.replay is not None:
+            self.replay.abandon()
+            self.replay.out.close()
+            self.replay = None
+
+    def _ready(self, batch: Batch) -> Replay:
+        """Return the replay with the tables as they are now, in the role of a replica."""
+        target, queue = self.target, self.cfg.queue_name
+        connection = target.connect()
+        if connection is not self._role_on:
+            target.commit()
+            api.set_replication_role(target, "replica", local=False)
+            target.commit()
+            self._let_go()
+            self._role_on = connection
+        if self.replay is None:
+            self.replay = Replay(target, self.cfg, self.sync)
+        version = api.tables_version(target, queue)
+        if version != self._version:
+            self.refresh()
+            self._version = version
+        self.replay.begin(batch)
+        return self.replay
+
+    def refresh(self) -> None:
+        """Read the tables of the set anew."""
+        tables = api.tables(self.target, self.cfg.queue_name)
+        self.sync.refresh(tables)
+        self.metrics.tables(tables)
+        if self.replay is not None:
+            self.replay.use(tables)
+
+    # events
+
+    def _apply_part(self, part: Batch) -> None:
+        replay = self.replay
+        assert replay is not None
+        branch = self.state.node_type is NodeType.BRANCH
+        merges = self.state.combined_type is NodeType.ROOT
+        replay.run(self._through(part, keeps=branch or merges, all_of_them=branch))
+        self._write_block()
+
+    def _through(self, part: Batch, *, keeps: bool, all_of_them: bool) -> Iterator[Event]:
+        """Keep events for subscribers, do those of the cascade, let the others through."""
+        block = self._block
+        for event in part:
+            if event[3] is not None:
+                raise SkytoolsError(f"event {event.id} was retried: a cascade knows no such thing")
+            kind = event[4] or ""
+            if kind[:4] == CASCADE:
+                if all_of_them:
+                    block.append(self.watermarks.translated(event))
+                self._settle()
+                self._in_band(event)
+                continue
+            if keeps and (all_of_them or not kind.startswith(OWN)):
+                self._keep(event)
+            yield event
+
+    def _keep(self, event: Event) -> None:
+        assert self.replay is not None
+        kept = self.replay.forward(event)
+        if kept is not None:
+            self._block.append(kept)
+        if len(self._block) >= BLOCK_EVENTS:
+            self._write_block()
+
+    def _write_block(self) -> None:
+        """Write what subscribers of this node, or of the combined queue, shall get."""
+        if not self._block:
+            return
+        self._settle()
+        state = self.state
+        if state.node_type is NodeType.BRANCH:
+            copy_events(self.target, self.cfg.queue_name, self._block)
+        elif state.combined_queue is not None:
+            carry_events(self.target, state.combined_queue, self._block)
+        self._block.clear()
+
+    def _settle(self) -> None:
+        if self.replay is not None:
+            self.replay.out.settle()
+
+    # what is told
+
+    def _told_pending(self) -> None:
+        now = self.ctx.clock.monotonic()
+        if now - self._pending_at < PENDING_SECONDS:
+            return
+        self._pending_at = now
+        found = pgq.consumer_info(self.db, self.cfg.queue_name, self.position_name)
+        self.db.commit()
+        for one in found:
+            self.metrics.position(one.lag.total_seconds(), one.pending_events)
+
+
+class _Reader(BatchReader):
+    """Asks for batches of many ticks while the node is behind."""
+
+    def __init__(self, worker: LondisteWorker, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._worker = worker
+
+    def open(self) -> BatchInfo | None:
+        """Ask for a large batch, where that is right; there may be none, then for any."""
+        wanted = self._worker.gathers()
+        if wanted is not None and self.min_count is None:
+            self.min_count = wanted
+            try:
+                found = super().open()
+            finally:
+                self.min_count = None
+            if found is not None:
+                return found
+        return super().open()

@@ -11,7 +11,7 @@ from typing import Any
 
 from skytools.compat.names import fq_name
 from skytools.compat.quoting import quote_ident
-from skytools.compat.tokens import parse_statements
+from skytools.core.sqltokens import parse_statements
 
 # Folders searched for SQL files; scripts may add theirs.
 sql_locations = ["/usr/share/skytools3", "/usr/share/skytools"]

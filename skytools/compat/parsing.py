@@ -9,7 +9,7 @@ from typing import Any
 
 from skytools.compat.dbdict import dbdict
 from skytools.compat.quoting import unescape, unquote_ident, unquote_literal
-from skytools.compat.tokens import parse_statements, sql_tokenizer
+from skytools.core.sqltokens import parse_statements, sql_tokenizer
 
 __all__ = [
     "dedent",

@@ -32,6 +32,7 @@ pytest_plugins = [
     "tests.fixtures.prometheus",
     "tests.fixtures.ticker",
     "tests.fixtures.site",
+    "tests.fixtures.admin",
     "tests.fixtures.londiste",
 ]
 

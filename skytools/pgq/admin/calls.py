@@ -42,6 +42,8 @@ _REOPEN_BY_HAND = """update pgq.queue set queue_disable_insert = false,
     queue_external_ticker = false where queue_name = %s"""
 _CLOSED = """select queue_disable_insert and queue_external_ticker from pgq.queue
     where queue_name = %s"""
+_NOTE_LOCATION = """insert into pgq_node.node_location (queue_name, node_name, node_location)
+    values (%s, %s, %s) on conflict (queue_name, node_name) do nothing"""
 # Who has written events and not committed yet, and since when its transaction is open.
 _WRITERS = """select distinct l.pid, extract(epoch from now() - a.xact_start)::float8
     from pgq.queue q
@@ -239,3 +241,8 @@ def event_writers(db: Database, queue: str) -> list[tuple[int, float]]:
 def may_administer(db: Database) -> bool:
     """Tell whether the user may change the node."""
     return bool(db.value(_MAY))
+
+
+def note_location(db: Database, queue: str, node: str, location: str) -> None:
+    """Note where a node is, on a root that is closed: it cannot tell of it in the queue."""
+    db.execute(_NOTE_LOCATION, (queue, node, location)).close()

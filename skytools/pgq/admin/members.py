@@ -98,9 +98,20 @@ class Cascade:
             self.db.rollback()
         return self._locations
 
-    def forget(self) -> None:
-        """Read the members again when they are asked for next."""
-        self._locations = None
+    def widen(self) -> None:
+        """Add the members that only the nodes above know as yet, as far as they answer."""
+        known = self.locations
+        node, seen = self.local, set[str]()
+        try:
+            while not node.info.is_root and node.name not in seen:
+                seen.add(node.name)
+                node = self.node(node.info.provider_node)
+                node.look()
+                for one in pgq_node.locations(node.db, self.queue):
+                    known.setdefault(one.node, one)
+                node.db.rollback()
+        except SkytoolsError:
+            node.db.close()
 
     def is_dead(self, name: str) -> bool:
         """Tell whether a node is tagged, or is to be taken, as dead."""
@@ -109,6 +120,8 @@ class Cascade:
 
     def member(self, name: str) -> Location:
         """Return a member. Raises UsageError when there is none of that name."""
+        if name not in self.locations:
+            self.widen()
         found = self.locations.get(name)
         if found is None:
             known = ", ".join(sorted(self.locations)) or "none"

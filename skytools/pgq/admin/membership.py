@@ -20,6 +20,7 @@ RENAME = "pgq_node.rename_node(text,text,text)"
 def drop_node(job: Job) -> int:
     """Command: take a node out of the cascade, with its queue."""
     name = job.opts.node
+    job.cascade.widen()
     job.cascade.member(name)
     answering = [one for one in job.cascade.alive() if job.cascade.reachable(one.name)]
     node = next((one for one in answering if one.name == name), None)
@@ -91,6 +92,7 @@ def tag_alive(job: Job) -> int:
 
 def _tag(job: Job, *, dead: bool) -> int:
     name, word = job.opts.node, "dead" if dead else "alive"
+    job.cascade.widen()
     job.cascade.member(name)
     if dead and name == job.cascade.local.name:
         raise UsageError(f"node {name} is where you are, and it is alive")
@@ -105,7 +107,6 @@ def _tag(job: Job, *, dead: bool) -> int:
         for one in places
     ]  # fmt: skip
     Plan(job, f"tag-{word} {name}", steps).carry_out()
-    job.cascade.forget()
     return 0
 
 
@@ -122,6 +123,7 @@ def _tag_on(one: Node, name: str, dead: bool) -> str | None:
 def rename_node(job: Job) -> int:
     """Command: give a node another name, on all members."""
     old, new = job.opts.old, job.opts.new
+    job.cascade.widen()
     known = job.cascade.locations
     if old not in known and new not in known:
         job.cascade.member(old)

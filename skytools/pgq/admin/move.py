@@ -179,6 +179,7 @@ def change_provider(job: Job) -> int:
     """Command: give a node or a consumer another provider."""
     if not job.switch("provider"):
         raise UsageError("change-provider needs --provider=NODE")
+    job.cascade.widen()
     node, consumer = chosen(job)
     provider = job.cascade.node(job.switch("provider"))
     provider.look()

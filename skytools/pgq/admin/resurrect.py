@@ -134,7 +134,7 @@ class Resurrection:
 
     def _demote(self) -> None:
         db, keeper = self.node.db, self.keeper
-        pgq_node.register_location(db, self.queue, keeper.name, keeper.location, dead=False)
+        calls.note_location(db, self.queue, keeper.name, keeper.location)
         calls.demote_root(db, self.queue, 3, keeper.name)
         calls.set_paused(db, self.queue, self.worker, paused=True)
         db.commit()
@@ -210,6 +210,7 @@ def resurrect(job: Job) -> int:
     if node.info.is_leaf:
         job.say(f"node {node.name} is a leaf: there is nothing to do")
         return 0
+    job.cascade.widen()
     task = Resurrection(job)
     refuse(task.objections())
     with exclusive(job, [node, task.keeper]):

@@ -49,6 +49,7 @@ class Seen:
 def status(job: Job) -> int:
     """Show the tree of nodes, with what each says of itself."""
     local = job.cascade.local
+    job.cascade.widen()
     seen = look_around(job)
     roots = grow(seen)
     if job.out.as_json:

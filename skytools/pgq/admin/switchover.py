@@ -21,6 +21,7 @@ def takeover(job: Job) -> int:
     """Let a node take the place of another."""
     old_name = job.opts.old
     _check_switches(job)
+    job.cascade.widen()
     job.cascade.member(old_name)
     new = _successor(job)
     if old_name == new.name:
@@ -54,7 +55,8 @@ def _successor(job: Job) -> Node:
 
 def _take(job: Job, old_name: str, new: Node) -> int:
     plan, extra = _plan_of(job, old_name, new)
-    refuse(_other_roots(job, old_name, new) + plan.objections())
+    others = _other_roots(job, old_name, new) if isinstance(plan, RootTakeover) else []
+    refuse(others + plan.objections())
     if job.switch("rehearse"):
         plan.rehearse()
         job.say("rehearsed: nothing speaks against it; what would be done:")

@@ -225,7 +225,6 @@ class RootTakeover:
 
     def _demote(self) -> None:
         db = self.old.db
-        pgq_node.register_location(db, self.queue, self.new.name, self.new.location, dead=False)
         calls.demote_root(db, self.queue, 3, self.new.name)
         db.commit()
 

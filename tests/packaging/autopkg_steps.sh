@@ -4,8 +4,9 @@
 
 prepare_autopkg() {
     # The binary packages (@ in debian/tests/control), and all that the tests name besides.
-    autopkg_packages=(skytools skytools-ticker skytools-walmgr python3-pgq "postgresql-$N-pgq3"
+    autopkg_packages=(skytools skytools-ticker skytools-londiste skytools-walmgr python3-pgq "postgresql-$N-pgq3"
         "postgresql-$N-pgq-node" "postgresql-$N-pgq-coop" "postgresql-$N-pgq-ext" "postgresql-$N-pgq-merge"
+        "postgresql-$N-londiste-sql"
         curl jq make postgresql postgresql-all postgresql-server-dev-all procps python3)
     mkdir -p "$root/srv/source"
     git -C "$TOP" archive "${SKYTOOLS_TREE:-HEAD}" | tar -C "$root/srv/source" -xf -

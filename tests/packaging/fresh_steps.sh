@@ -5,8 +5,9 @@
 prepare_fresh() {
     add_repository /srv/repo
     apt_in "$root" update
-    fetch skytools skytools-ticker skytools-walmgr python3-pgq "postgresql-$N-pgq3" "postgresql-$N-pgq-node" \
-        "postgresql-$N-pgq-coop" "postgresql-$N-pgq-ext" "postgresql-$N-pgq-merge" postgresql prometheus curl jq procps
+    fetch skytools skytools-ticker skytools-londiste skytools-walmgr python3-pgq "postgresql-$N-pgq3" \
+        "postgresql-$N-pgq-node" "postgresql-$N-pgq-coop" "postgresql-$N-pgq-ext" "postgresql-$N-pgq-merge" \
+        "postgresql-$N-londiste-sql" postgresql prometheus curl jq procps
 }
 
 run_fresh() {
@@ -31,8 +32,8 @@ run_fresh() {
 }
 
 fresh_install() {
-    apt_inside install skytools skytools-ticker "postgresql-$N-pgq3" "postgresql-$N-pgq-node" "postgresql-$N-pgq-coop" \
-        "postgresql-$N-pgq-ext" "postgresql-$N-pgq-merge" postgresql curl jq procps prometheus
+    apt_inside install skytools skytools-ticker skytools-londiste "postgresql-$N-pgq3" "postgresql-$N-pgq-node" \
+        "postgresql-$N-pgq-coop" "postgresql-$N-pgq-ext" "postgresql-$N-pgq-merge" "postgresql-$N-londiste-sql" postgresql curl jq procps prometheus
     [ "$(inside systemctl is-enabled skytools)" = enabled ]
     [ "$(inside systemctl show -p ConditionResult --value skytools)" = no ]
     unit_is skytools inactive
@@ -314,7 +315,7 @@ fresh_purge() {
     [ -z "$(inside find / -xdev -name '*.py' -path '*skytools*' -not -path '/srv/*')" ]
     # The data stays, and the extension works without a service of ours.
     sql "select pgq.insert_event('orders', 'n', 'still there')"
-    apt_inside purge "postgresql-$N-pgq3" "postgresql-$N-pgq-ext" "postgresql-$N-pgq-merge"
+    apt_inside purge "postgresql-$N-pgq3" "postgresql-$N-pgq-ext" "postgresql-$N-pgq-merge" "postgresql-$N-londiste-sql"
     inside find "/usr/lib/postgresql/$N" "/usr/share/postgresql/$N" \( -name '*pgq*' ! -name 'spgq*' \) -o -name skytools \
         >"$root/srv/left" # PostgreSQL's own spgquadtreeproc is none of ours
     diff /dev/null "$root/srv/left"

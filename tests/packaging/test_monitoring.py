@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -63,6 +62,5 @@ def test_panels_do_not_overlap() -> None:
         taken |= cells
 
 
-@pytest.mark.skipif(shutil.which("jsonnet") is None, reason="the package build renders it too")
 def test_rendered_files_are_what_the_mixin_says(prometheus_tools: PrometheusTools) -> None:
     run("make", "check", f"PROMTOOL={prometheus_tools.promtool}")

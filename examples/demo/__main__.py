@@ -24,6 +24,7 @@ from types import FrameType
 from examples.demo import setup, stack
 from examples.demo.figures import Figures, Probe
 from examples.demo.jobs import JobStatus
+from examples.demo.standby import NEEDS_SECONDS, Outcome, StandbyShow
 from examples.demo.verify import Verdict, final_check
 from examples.demo.view import BOLD, DIM, GREEN, RED, View, count, milliseconds
 from skytools.core.cli import guard
@@ -33,6 +34,7 @@ from skytools.core.errors import SkytoolsError, TransientError
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 60.0
 DRAIN_SECONDS = 60.0
+STANDBY_SECONDS = 60.0
 TEND_SECONDS = 0.25
 
 
@@ -74,6 +76,7 @@ class Demo:
         self.view = view
         self.stop = stop
         self.stack = stack.Stack(settings, state)
+        self.standby = StandbyShow(state, self.stack.environment)
         self.status = JobStatus(state / "run" / "control.sock")
         self.source: Database = setup.open_source(self.stack.source)
         self.target: Database = setup.open_target(self.stack.target)
@@ -91,6 +94,7 @@ class Demo:
                 last.callback(self.stack.close)
                 last.callback(self.target.close)
                 last.callback(self.source.close)
+                last.callback(self.standby.close)
 
     def _set_up(self) -> None:
         steps: list[tuple[str, Callable[[], None]]] = [
@@ -123,6 +127,8 @@ class Demo:
     def _watch(self) -> None:
         probe = Probe(self.source, self.target)
         probe.begin()
+        if self.settings.seconds is None or self.settings.seconds >= NEEDS_SECONDS:
+            self.standby.start()
         self.stop.gentle = True
         self.view.hide_cursor(True)
         end = probe.started + self.settings.seconds if self.settings.seconds else math.inf
@@ -159,6 +165,7 @@ class Demo:
             f"  try        {command}",
             f"             kill -9 any of these: jobs, manager {self.stack.manager_pid}, servers"
             f" {self.stack.source.pid} {self.stack.target.pid}; nothing gets lost",
+            f"  standby    {self.standby.stage}",
             *([f"  started again: {', '.join(told)}"] if told else []),
         ]
 
@@ -171,17 +178,30 @@ class Demo:
         self.stack.stop_load(self.source)
         verdict, drained = final_check(self.source, self.target, DRAIN_SECONDS)
         self.view.say(self.view.paint(f"{time.monotonic() - began:.1f} s", DIM))
+        paired = self._standby_outcome()
         restarts = sum(int(job.get("restarts") or 0) for job in self.status.read())
         again = ["job"] * restarts + self.stack.restarted
-        report(self.view, verdict, drained, Counter(again), self.stack.state)
-        return 0 if verdict.good and drained else 1
+        report(self.view, verdict, drained, Counter(again), paired, self.stack.state)
+        return 0 if verdict.good and drained and (paired is None or paired.good) else 1
+
+    def _standby_outcome(self) -> Outcome | None:
+        """Return what came of the standby; None when the demo was too short for it."""
+        if self.settings.seconds is None or self.settings.seconds < NEEDS_SECONDS:
+            return self.standby.outcome
+        return self.standby.finish(STANDBY_SECONDS) or Outcome(error=self.standby.stage)
 
 
-def report(
-    view: View, verdict: Verdict, drained: bool, restarts: Counter[str], state: Path
+def report(  # noqa: PLR0917 - what there is to tell
+    view: View,
+    verdict: Verdict,
+    drained: bool,
+    restarts: Counter[str],
+    paired: Outcome | None,
+    state: Path,
 ) -> None:
     """Print the verdict, and write it to verdict.json in the state folder."""
     data = {**asdict(verdict), "good": verdict.good, "drained": drained, "restarts": restarts}
+    data["standby"] = None if paired is None else asdict(paired)
     again = ", ".join(f"{number} of {name}" for name, number in restarts.items()) or "none"
     (state / "verdict.json").write_text(json.dumps(data, indent=2) + "\n")
     wrong = verdict.altered + verdict.unknown
@@ -203,6 +223,7 @@ def report(
         f"   max {milliseconds(verdict.worst)}   (commit at the source to the handler)"
     )
     view.say(f"  restarts  {again}")
+    view.say(f"  standby   {paired or 'the demo was too short for it'}")
     view.say(f"  files     inis and logs are in {shorten(str(state))}")
     for text in verdict.examples:
         view.say(f"  - {text}")
@@ -211,6 +232,8 @@ def report(
         view.say(
             view.paint(f"NOT GOOD: the consumer had not caught up in {DRAIN_SECONDS:.0f} s", RED)
         )
+    elif paired is not None and not paired.good:
+        view.say(view.paint("NOT GOOD: the standby has not all that was acknowledged", RED))
     elif verdict.good:
         view.say(view.paint("GOOD: nothing lost, nothing doubled", GREEN, BOLD))
     elif verdict.produced == 0:

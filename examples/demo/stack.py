@@ -95,7 +95,7 @@ def leftovers(state: Path) -> set[int]:
             continue  # somebody else's, or gone
         if process.running and mark in items:
             found.add(process.pid)
-    for name in ("source", "target"):
+    for name in ("source", "target", "pair/primary", "pair/standby"):
         found |= processes.servers_in(state / name / "data")
     return found
 
@@ -242,16 +242,20 @@ class Stack:
             processes.send({manager.pid} | family, signal.SIGKILL)
             manager.wait()
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of all that the demo starts."""
+        env = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
+        return {**env, STATE_ENV: str(self.state)}
+
     def _spawn(self, words: list[str], log: str, at_our_end: str) -> subprocess.Popen[bytes]:
         """Start a program that gets a signal when we are killed, and none from the terminal."""
         bond = ["setpriv", "--pdeathsig", at_our_end, "--"]
-        env = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
-        env[STATE_ENV] = str(self.state)
         with (self.log / log).open("ab") as file:
             return subprocess.Popen(
                 [*bond, *words],
                 cwd=self.state,
-                env=env,
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,

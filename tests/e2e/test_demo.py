@@ -53,6 +53,8 @@ def test_ten_seconds_end_with_a_good_verdict(start: Start, state: Path) -> None:
     faults = ("lost", "doubled", "altered", "unknown", "history_wrong", "balances_wrong")
     assert {name: verdict[name] for name in faults} == dict.fromkeys(faults, 0)
     assert verdict["history_rows"] > 100
+    assert (verdict["standby"]["missing"], verdict["standby"]["error"]) == (0, "")
+    assert verdict["standby"]["acknowledged"] >= 500
     assert leftovers(state) == set()
 
 

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: ISC
+"""A walmgr that the servers' user can run, though he may not reach this checkout."""
+
+from __future__ import annotations
+
+import pwd
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+
+from skytools.core.errors import UsageError
+from skytools.core.unprivileged import _reachable as reachable
+from skytools.core.unprivileged import server_user
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("skytools", "psycopg2", "psycopg2_binary.libs", "prometheus_client", "sdnotify.py")
+SCRIPT = """\
+#!{python}
+import sys
+sys.path[:0] = {path!r}
+from skytools.walmgr.cli import main
+main()
+"""
+
+
+def as_user(words: list[str]) -> list[str]:
+    """Return the command that runs a program as the servers' user."""
+    name = server_user()
+    if name is None:
+        return words
+    group = pwd.getpwnam(name).pw_gid
+    return ["setpriv", f"--reuid={name}", f"--regid={group}", "--init-groups", *words]
+
+
+def make_walmgr(folder: Path) -> Path:
+    """Return the installed walmgr, or one that is made in `folder`. Raises UsageError."""
+    name = server_user()
+    installed = Path(sys.executable).with_name("walmgr")
+    reader = None if name is None else pwd.getpwnam(name)
+    python, site = Path(sys.executable), Path(sysconfig.get_paths()["platlib"])
+    if reader is None or all(reachable(path, reader) for path in (python.resolve(), ROOT)):
+        return installed
+    if not reachable(python.resolve(), reader):
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        python = Path(f"/usr/bin/python{version}")
+        if not python.exists():
+            raise UsageError(f"user {name} can reach neither {sys.executable} nor {python}")
+    folder.mkdir(mode=0o755, exist_ok=True)
+    path = [str(ROOT), str(site)]
+    if not (reachable(ROOT, reader) and reachable(site, reader)):
+        path = [str(_copied(site, folder))]
+    launcher = folder / "walmgr"
+    launcher.write_text(SCRIPT.format(python=python, path=path))
+    launcher.chmod(0o755)
+    return launcher
+
+
+def _copied(site: Path, folder: Path) -> Path:
+    """Copy what walmgr needs of this checkout and its environment."""
+    for name in PACKAGES:
+        source = ROOT / name if name == "skytools" else site / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name)
+        elif source.exists():
+            shutil.copy(source, folder / name)
+    return folder

@@ -174,7 +174,7 @@ _ROWS = """select t.queue_name, t.table_name, t.local, t.merge_state, t.custom_s
 _UNFINISHED = f"""{_ROWS} where t.queue_name = %s and t.local
     and (t.merge_state is distinct from 'ok' or t.custom_snapshot is not null)
   order by t.nr, t.table_name"""
-_LOCKED = f"{_ROWS} where t.queue_name = %s and t.table_name = %s and t.local for update"
+_LOCKED = f"{_ROWS} where t.queue_name = %s and t.table_name = %s and t.local for update of t"
 _IN_COPY = f"""{_ROWS} where t.local and t.merge_state <> 'ok' and t.merge_state <> '?'
   order by t.queue_name, t.nr"""
 _SHARING = f"""{_ROWS} where t.local and t.queue_name <> %s
@@ -188,9 +188,12 @@ def unfinished_tables(db: Database, queue: str) -> list[TableInfo]:
     return [_table(row[1:]) for row in db.query(_UNFINISHED, (queue,))]
 
 
-def locked_table(db: Database, queue: str, table: str) -> TableInfo | None:
-    """Lock the row of a local table up to the end of the transaction; None: there is none."""
-    row = db.query_one(_LOCKED, (queue, table))
+def locked_table(db: Database, queue: str, table: str, *, wait: bool = True) -> TableInfo | None:
+    """Lock the row of a local table up to the end of the transaction; None: there is none.
+
+    Without `wait`, None also when somebody else has it locked.
+    """
+    row = db.query_one(_LOCKED if wait else f"{_LOCKED} skip locked", (queue, table))
     return None if row is None else _table(row[1:])
 
 
@@ -332,6 +335,12 @@ def table_pending_fkeys(db: Database, table: str) -> list[ForeignKey]:
 def valid_pending_fkeys(db: Database, queue: str) -> list[ForeignKey]:
     """Return the dropped foreign keys whose both tables are in sync, for this queue to restore."""
     return _fkeys(db, _VALID_FKEYS, queue)
+
+
+def all_pending_fkeys(db: Database) -> list[ForeignKey]:
+    """Return the foreign keys that were dropped for copies, of all queues of the database."""
+    rows = db.query(f"select {_FKEY_COLUMNS} from londiste.pending_fkeys order by 1, 3")
+    return [ForeignKey(*row) for row in rows]
 
 
 def drop_table_fkey(db: Database, table: str, fkey: str) -> bool:

@@ -32,6 +32,12 @@ class Decides(Protocol):
     def wants(self, table: TableInfo, event: Event) -> bool:
         """Tell whether an event of a local table that is not in sync is to be applied now."""
 
+    def before_execute(self, event: Event) -> None:
+        """See that no copy is in the way of a script."""
+
+    def after_execute(self, event: Event) -> None:
+        """See what the script has touched."""
+
 
 class Replay:
     """Applies the events of a node's tables through one connection, without committing."""
@@ -184,8 +190,10 @@ class Replay:
         self._flush_handlers()
         self.out.forget()
         script = scripts.Script(event.extra1 or "", event.data or "", event.extra2)
+        self.sync.before_execute(event)
         ran = scripts.run(self.db, self.cfg.queue_name, script, root=False)
         log.info("script %s: %s", script.name, "executed" if ran else "not for this node, or done")
+        self.sync.after_execute(event)
         self.executed += ran
         self.reload()
 

@@ -1,37 +1,398 @@
 # SPDX-License-Identifier: ISC
-"""Which events of tables that are not in sync are applied (none, as yet)."""
+"""The worker's side of copies: which are to run, and when a table becomes the worker's own.
+
+The worker leaves the events of a table that is being copied alone. Before each batch, and when
+it is idle, it looks at the tables that are not in sync (states.py has the steps):
+
+- A copy that has stopped at the very tick at which the worker is: the table is the worker's from
+  here on. A copy that is ahead waits for us. One that is just behind is asked to come to our
+  tick (do-sync), and only for that, and for HOLD_SECONDS at most, other tables wait.
+- Copies are processes of their own. A dead one is started again; none outlives the worker.
+
+Scripts (EXECUTE) and copies, in order: a copy begins only when no script lies between what the
+worker has done and what is copied; it never passes a script that the worker has not done; and
+when a script names or locks a table whose copy is under way, the worker gives the copy a little
+time to come to the tick before, then has the table copied anew after the script.
+"""
 
 from __future__ import annotations
 
+import logging
+import sys
+import time
 from collections.abc import Iterable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from skytools.core.errors import TransientError
+from skytools.core.faultpoint import reach
+from skytools.core.processes import is_running
+from skytools.core.service import Pause
+from skytools.daemons.londiste import api, names
 from skytools.daemons.londiste.api import TableInfo
+from skytools.daemons.londiste.copy.children import TIDY, Children
+from skytools.daemons.londiste.copy.source import tick_snapshot
+from skytools.daemons.londiste.handlers import make
+from skytools.daemons.londiste.states import (
+    CATCHING_UP,
+    IN_COPY,
+    MISSING,
+    OK,
+    Snapshot,
+    Stage,
+    State,
+    do_sync,
+)
 from skytools.pgq import Batch, Event
+
+if TYPE_CHECKING:
+    from skytools.daemons.londiste.worker import LondisteWorker
+
+log = logging.getLogger("skytools")
+
+HOLD_SECONDS = 0.7  # that all other tables may wait for the hand-over of one
+HOLD_AGAIN_SECONDS = 5.0  # before the same table may make them wait again
+LOOK_SECONDS = 0.25
+TIDY_SECONDS = 5.0
+SCRIPT_PATIENCE = 10.0
+SCRIPT_LOCK_TIMEOUT = "1s"
+SCRIPT_TRIES = 3
+BUSY = (Stage.IN_COPY, Stage.CATCHING_UP)
+
+_LOCKED = """
+select l.relation::int8 from pg_catalog.pg_locks l
+ where l.pid = pg_backend_pid() and l.locktype = 'relation' and l.mode <> 'AccessShareLock'"""
+_OID = """
+select c.oid::int8 from pg_catalog.pg_class c
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+ where n.nspname = %s and c.relname = %s"""
+
+
+class CopyInTheWay(TransientError):  # noqa: N818 # no error: it comes again
+    """A script must wait for a copy."""
 
 
 class Sync:
-    """Stands in until copies are written: tables in sync are applied, others left alone."""
+    """Copies of one node, as its worker sees them."""
 
-    def __init__(self, worker: Any) -> None:
-        self.active = False
+    def __init__(self, worker: LondisteWorker) -> None:
+        self.worker = worker
+        self.active = False  # some table is not simply in sync
+        self.children = Children(worker.ctx, worker.cfg, _ini())
+        self._filters: dict[str, Snapshot] = {}
+        self._ours: set[str] = set()  # tables taken over since the worker has read its list
+        self._foreign: dict[str, str] = {}  # table -> provider at which its snapshot was met
+        self._hold_after: dict[str, float] = {}
+        self._looked = self._tidied = float("-inf")
+        self._tables: dict[str, TableInfo] = {}
+        self._scripts = _Scripts(self)
+
+    # what the worker calls
 
     def refresh(self, tables: Iterable[TableInfo]) -> None:
         """Take the tables of the set."""
-        self.active = any(one.local and one.state != "ok" for one in tables)
+        self._tables = {one.name: one for one in tables}
+        self._ours.clear()
+        self.active = any(not _plain(one) for one in self._tables.values() if one.local)
 
     def before_batch(self, batch: Batch) -> None:
-        """Decide what becomes of the tables in this batch, in its transaction."""
+        """Decide what becomes of the tables in this batch. Nothing was written yet; may commit."""
+        self._filters.clear()
+        if not self.active:
+            return
+        held = self._hand_over(batch.prev_tick.id)
+        if held:
+            self._hold(held, batch.prev_tick.id)
+        self._read_filters(batch)
 
     def wants(self, table: TableInfo, event: Event) -> bool:
         """Tell whether an event of a local table that is not in sync is to be applied now."""
-        return False
+        if table.name in self._ours:
+            return True
+        snapshot = self._filters.get(table.name)
+        return snapshot is not None and not snapshot.sees(event.txid)
 
     def after_commit(self, batch: Batch) -> None:
         """Go on after a batch is committed."""
+        self._look(batch.tick.id)
 
     def idle(self) -> None:
         """Go on when there is no batch."""
+        self._look(self.worker.state.completed_tick, idle=True)
+
+    def pause(self, given: Pause) -> Pause:
+        """Return how long to wait when a pause is due: less while tables are copied."""
+        target = self.worker.target
+        target.listen(api.SYNC_CHANNEL)
+        if target.notifies():
+            return Pause(0)
+        wake = (*given.wake, target, *self.children.wake)
+        busy = self.active or self.children.running
+        return Pause(min(given.seconds, LOOK_SECONDS) if busy else given.seconds, wake)
+
+    def before_execute(self, event: Event) -> None:
+        """See that no copy is in the way of a script. Raises CopyInTheWay."""
+        self._scripts.before(event)
+
+    def after_execute(self, event: Event) -> None:
+        """See what the script has touched, before it is committed. Raises CopyInTheWay."""
+        self._scripts.after(event)
 
     def close(self) -> None:
         """End the copies."""
+        self.children.stop()
+
+    # hand-over
+
+    def _hand_over(self, done: int) -> list[str]:
+        """Take over the tables that are at tick `done`; return those that are to come to it."""
+        target, queue = self.worker.target, self.worker.cfg.queue_name
+        held, changed = [], False
+        for row in api.unfinished_tables(target, queue):
+            state = State.parse(row.state)
+            if state.stage not in {Stage.WANNA_SYNC, Stage.DO_SYNC}:
+                continue
+            locked = api.locked_table(target, queue, row.name, wait=False)
+            if locked is None or locked.state != row.state:
+                continue
+            after = self._after(row.name, state, done)
+            if after == OK:
+                self._ours.add(row.name)
+                log.info("%s: in sync, from tick %d on", row.name, done)
+            elif after.stage is Stage.DO_SYNC:
+                held.append(row.name)
+            if after != state:
+                api.set_table_state(target, queue, row.name, None, after.text)
+                api.announce_sync(target, queue)
+                changed = True
+        target.commit()
+        if changed:
+            reach("sync-moved")
+        return held
+
+    def _after(self, table: str, state: State, done: int) -> State:
+        """Return what becomes of a table that is offered, or was asked to come to a tick.
+
+        What a process has left that runs no more, maybe one of Londiste 3, is not relied upon.
+        """
+        if table not in self.children.running:
+            return CATCHING_UP
+        if state.stage is Stage.DO_SYNC:
+            return state if state.tick == done else CATCHING_UP
+        after = state.seen_from(done)
+        if after.stage is not Stage.DO_SYNC:
+            return after
+        late = time.monotonic() < self._hold_after.get(table, 0.0)
+        return CATCHING_UP if late else do_sync(done)
+
+    def _hold(self, held: list[str], done: int) -> None:
+        """Wait for copies to come to our tick; those that do not in time go on as before."""
+        worker = self.worker
+        worker.target.listen(api.SYNC_CHANNEL)
+        deadline = time.monotonic() + HOLD_SECONDS
+        while held and time.monotonic() < deadline:
+            if not worker.target.notifies():
+                worker.ctx.wait(0.05, (worker.target,))
+                worker.target.notifies()
+            held = self._hand_over(done)
+        for table in held:
+            row = api.locked_table(worker.target, worker.cfg.queue_name, table, wait=False)
+            if row is not None and State.parse(row.state).stage is Stage.DO_SYNC:
+                self._set(table, CATCHING_UP)
+            self._hold_after[table] = time.monotonic() + HOLD_AGAIN_SECONDS
+            worker.target.commit()
+
+    def _set(self, table: str, state: State) -> None:
+        target, queue = self.worker.target, self.worker.cfg.queue_name
+        api.set_table_state(target, queue, table, None, state.text)
+        api.announce_sync(target, queue)
+
+    # what Londiste 3 has left: in sync, but for events that the snapshot of its copy has seen
+
+    def _read_filters(self, batch: Batch) -> None:
+        target = self.worker.target
+        for row in api.unfinished_tables(target, self.worker.cfg.queue_name):
+            if State.parse(row.state) == OK and row.snapshot is not None:
+                self._read_filter(row, batch)
+        target.commit()
+
+    def _read_filter(self, row: TableInfo, batch: Batch) -> None:
+        provider = self.worker.state.provider_node
+        origin = self._foreign.setdefault(row.name, row.attrs.get("copy_node") or provider)
+        if origin != provider:
+            # Transactions of another server: no event can be compared with them.
+            log.warning("%s: is copied anew: its snapshot is not of node %s", row.name, provider)
+            self._set(row.name, MISSING)
+            del self._foreign[row.name]
+            return
+        snapshot = Snapshot.parse(row.snapshot or "")
+        at = tick_snapshot(self.worker.db, self.worker.cfg.queue_name, batch.prev_tick.id)
+        self.worker.db.commit()
+        if at is not None and at.covers(snapshot):
+            self._set(row.name, OK)
+            self._ours.add(row.name)
+        else:
+            self._filters[row.name] = snapshot
+
+    # copies
+
+    def _look(self, done: int, *, idle: bool = False) -> None:
+        """Start what is to run, reap what has ended, a few times a second."""
+        now = time.monotonic()
+        if not idle and now - self._looked < LOOK_SECONDS:
+            return
+        self._looked = now
+        if self.worker.follows:
+            return
+        self.children.use(self.worker.cfg)
+        ended = self.children.look()
+        target = self.worker.target
+        rows = api.unfinished_tables(target, self.worker.cfg.queue_name)
+        target.commit()
+        self.active = bool(rows)
+        if rows:
+            if idle:
+                self._hand_over(done)
+            self._start(rows)
+            status = self.children.status()
+            if status:
+                self.worker.ctx.notify.status(status)
+        if ended or now - self._tidied > TIDY_SECONDS:
+            self._tidied = now
+            self._tidy()
+
+    def _start(self, rows: list[TableInfo]) -> None:
+        """Start copies: first those that were under way."""
+        states = [(State.parse(row.state), row) for row in rows]
+        busy = sum(
+            1 for state, row in states
+            if row.name in self.children.running and state.stage in (*BUSY, Stage.MISSING)
+        )  # fmt: skip
+        ready: set[str] | None = None
+        for state, row in sorted(states, key=lambda pair: pair[0].stage is Stage.MISSING):
+            if state == OK or not self.children.may_start(row.name):
+                continue
+            if state.stage is Stage.MISSING:
+                if not make(row, self.worker.cfg).needs_table:
+                    self._mark(row.name, OK)
+                    continue
+                if busy >= self.worker.cfg.parallel_copies:
+                    continue
+                ready = self._ready() if ready is None else ready
+                if not row.attrs.get("copy_node") and row.name not in ready:
+                    continue
+            if self._old_copy(row.name):
+                continue
+            if state.stage is Stage.MISSING:
+                self._mark(row.name, IN_COPY)
+            self.children.start(row.name)
+            busy += state.stage in (*BUSY, Stage.MISSING)
+            reach("sync-started")
+
+    def _mark(self, table: str, state: State) -> None:
+        """Move a table on that is still to be copied."""
+        target, queue = self.worker.target, self.worker.cfg.queue_name
+        row = api.locked_table(target, queue, table)
+        if row is not None and row.state is None:
+            self._set(table, state)
+        target.commit()
+
+    def _ready(self) -> set[str]:
+        """Return the tables that the provider has in sync."""
+        db = self.worker.db
+        found = api.tables(db, self.worker.cfg.queue_name)
+        db.commit()
+        return {one.name for one in found if one.local and State.parse(one.state) == OK}
+
+    def _old_copy(self, table: str) -> bool:
+        """Tell whether a copy process of Londiste 3 still runs: it was started apart from us."""
+        if self.worker.cfg.pidfile is None:
+            return False
+        path = Path(f"{self.worker.cfg.pidfile}.copy.{table}")
+        try:
+            pid = int(path.read_text().split()[0])
+        except (OSError, ValueError, IndexError):
+            return False
+        return is_running(pid)
+
+    def _tidy(self) -> None:
+        """Have foreign keys brought back, and consumers of copies that are over forgotten."""
+        worker = self.worker
+        if not self.children.may_start(TIDY):
+            return
+        due = bool(api.valid_pending_fkeys(worker.target, worker.cfg.queue_name))
+        worker.target.commit()
+        if due:
+            self.children.start(TIDY)
+
+
+class _Scripts:
+    """Keeps scripts and copies in order."""
+
+    def __init__(self, sync: Sync) -> None:
+        self._sync = sync
+        self._event = 0
+        self._since = 0.0
+        self._tries = 0
+        self._touched: set[str] = set()
+
+    def before(self, event: Event) -> None:
+        """See to the copies of tables that the script names, or is known to touch."""
+        target = self._sync.worker.target
+        copies = api.tables_in_copy(target)
+        if event.id != self._event:
+            self._event, self._since, self._tries = event.id, time.monotonic(), 0
+            self._touched.clear()
+        if not copies:
+            return
+        self._tries += 1
+        for queue, table in copies:
+            named = _names(event.data or "", table) or table.dest in self._touched
+            if named or self._tries > SCRIPT_TRIES:
+                self._give_way(queue, table, event)
+        target.execute(f"set local lock_timeout to '{SCRIPT_LOCK_TIMEOUT}'").close()
+
+    def _give_way(self, queue: str, table: TableInfo, event: Event) -> None:
+        """Have a table copied anew after the script, unless its copy comes to an end soon."""
+        sync, cfg = self._sync, self._sync.worker.cfg
+        shared = bool(api.tables_sharing(sync.worker.target, queue, table.dest))
+        loaded = State.parse(table.state).stage is not Stage.IN_COPY
+        patient = time.monotonic() - self._since < SCRIPT_PATIENCE
+        if shared or queue != cfg.queue_name or (loaded and patient):
+            raise CopyInTheWay(
+                f"script {event.extra1} waits for the copy of {table.name} ({table.state})"
+            )
+        log.warning("%s: is copied anew after script %s", table.name, event.extra1)
+        sync.children.kill(table.name)
+        sync._set(table.name, MISSING)
+
+    def after(self, event: Event) -> None:
+        """See whether the script has locked a table that is being copied."""
+        target = self._sync.worker.target
+        copies = api.tables_in_copy(target)
+        if copies:
+            locked = {row[0] for row in target.query(_LOCKED)}
+            for _, table in copies:
+                if target.value(_OID, names.split(table.dest)) in locked:
+                    self._touched.add(table.dest)
+            if self._touched & {table.dest for _, table in copies}:
+                raise CopyInTheWay(
+                    f"script {event.extra1} waits for the copies of"
+                    f" {', '.join(sorted(self._touched))}"
+                )
+        target.execute("set local lock_timeout to default").close()
+
+
+def _names(text: str, table: TableInfo) -> bool:
+    """Tell whether a script has the name of a table anywhere."""
+    words = (names.split(table.name)[1], names.split(table.dest)[1])
+    return any(word.lower() in text.lower() for word in words)
+
+
+def _plain(table: TableInfo) -> bool:
+    return table.state in ("ok", "?") and table.snapshot is None
+
+
+def _ini() -> str:
+    """Return the ini that this process was started with, for people who list processes."""
+    return next((one for one in sys.argv[1:] if one.endswith(".ini")), "")

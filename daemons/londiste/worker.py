@@ -81,7 +81,7 @@ class LondisteWorker(CascadedWorker):
         self._busy = 0
         self.sync.idle()
         self._told_pending()
-        return super()._idle()
+        return self.sync.pause(super()._idle())
 
     def reload(self, cfg: LondisteConfig) -> None:  # type: ignore[override] # its own keys
         """Take a new configuration between two batches."""

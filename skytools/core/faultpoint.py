@@ -7,9 +7,16 @@ import os
 import signal
 
 VARIABLE = "SKYTOOLS_FAULTPOINT"  # NAME, or NAME:N for the Nth time the step is reached
+CHILD_VARIABLE = "SKYTOOLS_CHILD_FAULTPOINT"  # the same, for the first child that is started
 
 _name, _, _count = os.environ.pop(VARIABLE, "").partition(":")
 _left = int(_count or 1)
+
+
+def for_child() -> dict[str, str]:
+    """Return what the environment of a child must have, so that a test can kill it; once."""
+    step = os.environ.pop(CHILD_VARIABLE, "")
+    return {VARIABLE: step} if step else {}
 
 
 def reach(name: str) -> None:

@@ -16,10 +16,7 @@ from skytools.daemons.londiste.copy.progress import Progress
 from tests.fixtures.database import MakeDb
 from tests.fixtures.pgtypes import SAMPLES, type_sql
 
-SETUP = """
-create schema londiste;
-create function londiste.set_session_replication_role(role text, is_local bool) returns text
-    language sql as $$ select set_config('session_replication_role', $1, $2) $$"""
+SETUP = "create extension if not exists londiste"
 
 
 class Pair:

@@ -52,8 +52,8 @@ def copy_across(
         rows = dest.copy(into, inlet, CHUNK_BYTES)
     except SkytoolsError as exc:
         outlet.stop(inlet)
-        # The load was broken off because the source failed: that is what to tell.
-        raise outlet.error or exc from None
+        # The load was broken off because of something else: that is what to tell.
+        raise outlet.error or inlet.error or exc from None
     except BaseException:
         outlet.stop(inlet)
         raise
@@ -109,13 +109,18 @@ class _Inlet:
         self._file: io.FileIO | None = io.FileIO(reader, "rb")
         self._outlet = outlet
         self._moved = moved
+        self.error: SkytoolsError | None = None  # what `moved` has raised
 
     def read(self, size: int) -> bytes:
         """Return what there is, at most `size` bytes; nothing at the end of a complete copy."""
         assert self._file is not None
         data = self._file.read(size)
         if data:
-            self._moved(len(data))
+            try:
+                self._moved(len(data))
+            except SkytoolsError as exc:
+                self.error = exc
+                raise
             return data
         self._outlet.join()
         if not self._outlet.complete:

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: ISC
+"""What all phases of a copy share: the table's row, the connection to the node, waiting."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from skytools.core.db import Database
+from skytools.core.errors import SkytoolsError
+from skytools.core.service import Context
+from skytools.core.signals import HasFileno
+from skytools.daemons.londiste import api
+from skytools.daemons.londiste.api import TableInfo
+from skytools.daemons.londiste.config import LondisteConfig
+from skytools.daemons.londiste.copy import session
+from skytools.daemons.londiste.copy.source import consumer_name
+from skytools.daemons.londiste.states import Snapshot, State
+
+log = logging.getLogger("skytools")
+
+POLL_SECONDS = 0.5
+OLD_COPY_SECONDS = 30.0
+
+_LOCK = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
+_LOCK_OWNER = """
+select pid from pg_catalog.pg_locks l
+ where l.locktype = 'advisory' and l.granted and l.database = (
+       select oid from pg_catalog.pg_database where datname = current_database())
+   and (l.classid::int8 << 32) | l.objid::int8 = hashtextextended(%s, 0)"""
+
+
+class Anew(SkytoolsError):  # noqa: N818 # no error: somebody wants the copy to begin again
+    """The table's row was set back while the copy was at work."""
+
+
+class Gone(SkytoolsError):  # noqa: N818 # no error
+    """The table is no longer a local table of the set."""
+
+
+class Stopped(SkytoolsError):  # noqa: N818 # no error
+    """The process was asked to end."""
+
+
+class Job:
+    """One table, and the connection to the node on which its state is kept.
+
+    The connection works in the role replica, listens to changes of states, and holds the lock
+    that keeps a second copy of the table away.
+    """
+
+    def __init__(self, ctx: Context, cfg: LondisteConfig, table: str) -> None:
+        self.ctx = ctx
+        self.cfg = cfg
+        self.queue = cfg.queue_name
+        self.name = table
+        self.db = Database("db", cfg.db, application_name=f"londiste copy {table}"[:63],
+                           lifetime=0)  # fmt: skip
+        self.consumer = consumer_name(cfg, table)
+
+    def new_connection(self) -> Database:
+        """Return one more connection to the node, for work beside `db`."""
+        return Database("db", self.cfg.db, application_name=self.db.application_name, lifetime=0)
+
+    def begin(self) -> None:
+        """Connect, and become the only copy of the table. Raises SkytoolsError."""
+        session.open_dest(self.db)
+        self.db.listen(api.SYNC_CHANNEL)
+        key = f"londiste copy {self.queue} {self.name}"
+        deadline = self.ctx.clock.monotonic() + OLD_COPY_SECONDS
+        while not self.db.value(_LOCK, (key,)):
+            owner = self.db.value(_LOCK_OWNER, (key,))
+            self.db.rollback()
+            if self.ctx.clock.monotonic() > deadline:
+                raise SkytoolsError(f"{self.name}: another copy is at work, server process {owner}")
+            self.wait(POLL_SECONDS)
+        self.db.commit()
+
+    def close(self) -> None:
+        """Let go of the table."""
+        self.db.close()
+
+    # the row
+
+    def row(self) -> TableInfo:
+        """Lock and return the table's row. Raises Gone."""
+        found = api.locked_table(self.db, self.queue, self.name)
+        if found is None:
+            self.db.rollback()
+            raise Gone(f"{self.name}: is no longer a table of this node")
+        return found
+
+    def role(self) -> TableInfo:
+        """Return the table with what it may do among those that are merged. Raises Gone."""
+        found = {one.name: one for one in api.tables(self.db, self.queue)}.get(self.name)
+        self.db.rollback()
+        if found is None or not found.local:
+            raise Gone(f"{self.name}: is no longer a table of this node")
+        return found
+
+    def require(self, *states: State) -> TableInfo:
+        """Lock and return the row, which must be in one of the states. Raises Anew, Gone."""
+        row = self.row()
+        if State.parse(row.state) not in states:
+            self.db.rollback()
+            raise Anew(f"{self.name}: is {row.state or 'to be copied'} now")
+        return row
+
+    def check(self, state: State) -> None:
+        """See that the row is in a state, without waiting for its lock. Raises Anew, Gone."""
+        found = {one.name: one for one in api.unfinished_tables(self.db, self.queue)}
+        self.db.rollback()
+        if self.name not in found:
+            raise Gone(f"{self.name}: is no longer a table to be copied")
+        now = found[self.name].state
+        if State.parse(now) != state:
+            raise Anew(f"{self.name}: is {now or 'to be copied'} now")
+
+    def set_state(self, state: State, snapshot: Snapshot | None = None) -> None:
+        """Change the state in the open transaction; tell the worker when that commits."""
+        text = None if snapshot is None else snapshot.text
+        api.set_table_state(self.db, self.queue, self.name, text, state.text)
+        api.announce_sync(self.db, self.queue)
+
+    # waiting
+
+    def wait(self, seconds: float, wake: Sequence[HasFileno] = ()) -> None:
+        """Wait, less when a state changes or a socket of `wake` is readable. Raises Stopped.
+
+        No transaction may be open.
+        """
+        if not self.db.notifies():
+            self.ctx.wait(seconds, (self.db, *wake))
+            self.db.notifies()
+        self.look()
+
+    def look(self) -> None:
+        """See whether we are to end. Raises Stopped."""
+        self.ctx.notify.watchdog()
+        if self.ctx.stopping:
+            raise Stopped(f"{self.name}: stopped")
+
+    def tell(self, text: str) -> None:
+        """Say what is done now."""
+        log.info("%s: %s", self.name, text)
+        self.ctx.notify.status(f"{self.name}: {text}")

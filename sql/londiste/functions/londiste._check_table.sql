@@ -59,8 +59,6 @@ begin
         code := 404;
         note := 'Table does not exist: ' || londiste._title(i_table_name, i_dest_table);
         return;
-    elsif opts.no_triggers then
-        return;
     end if;
     for other in
         select t.table_name, londiste.find_table_oid(coalesce(t.dest_table, t.table_name)) as rel
@@ -70,6 +68,8 @@ begin
         if other.rel = rel and node.node_type = 'root' then
             code := 405;
             note := format('Table %s already added under the name %s', i_dest_table, other.table_name);
+        elsif opts.no_triggers then
+            continue;
         elsif other.rel in (select relid from pg_partition_ancestors(rel) where relid <> rel) then
             code := 405;
             note := format('Table %s is a part of %s, which is already added', i_dest_table, other.table_name);

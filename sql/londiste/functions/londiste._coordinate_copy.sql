@@ -29,7 +29,7 @@ declare
     me londiste.table_info;
     lead londiste.table_info;
     total integer;
-    in_copy integer;
+    to_copy integer;
     past_copy integer;
 begin
     copy_pos := 0;
@@ -39,11 +39,11 @@ begin
     if not found or me.merge_state is null or me.merge_state not in ('in-copy', 'catching-up') then
         return;
     end if;
-    select count(*), count(*) filter (where s.merge_state = 'in-copy'),
+    select count(*), count(*) filter (where s.merge_state is null or s.merge_state = 'in-copy'),
            count(*) filter (where s.merge_state <> 'in-copy'),
            count(*) filter (where s.merge_state = 'in-copy' and me.merge_state = 'in-copy'
                                   and s.queue_name < i_queue_name)
-      into total, in_copy, past_copy, copy_pos
+      into total, to_copy, past_copy, copy_pos
       from londiste._siblings(i_queue_name, coalesce(me.dest_table, me.table_name)) s
      where s.local and s.merge_state is distinct from 'ok';
     select s.* into lead
@@ -58,9 +58,10 @@ begin
         copy_pos := 0;
         copy_role := case when me.dropped_ddl is null and past_copy > 0 then 'wait-replay' else 'lead' end;
     elsif lead.queue_name = i_queue_name then
-        copy_role := case when me.dropped_ddl is not null and in_copy > 0 then 'wait-replay' end;
+        copy_role := case when me.dropped_ddl is not null and to_copy > 0 then 'wait-replay' end;
     elsif me.merge_state = 'in-copy' then
-        copy_role := case when lead.dropped_ddl is null then 'wait-copy' else 'wait-replay' end;
+        -- Once one has copied with all in place, so do the others.
+        copy_role := case when lead.dropped_ddl is null and past_copy = 0 then 'wait-copy' else 'wait-replay' end;
     elsif lead.dropped_ddl is not null then
         copy_role := 'wait-replay';
     end if;

@@ -43,11 +43,13 @@ begin
         ret_note := 'no such local table: ' || i_table_name;
         return;
     end if;
-    perform londiste._drop_replica_triggers(i_queue_name, coalesce(tbl.dest_table, tbl.table_name));
     select f.ret_code, f.ret_note into ret_code, ret_note
       from londiste.create_trigger(i_queue_name, tbl.table_name, i_trg_args,
                                    coalesce(tbl.dest_table, tbl.table_name), node.node_type) f;
     if ret_code < 400 then
+        if ret_code = 201 then
+            perform londiste._drop_replica_triggers(i_queue_name, coalesce(tbl.dest_table, tbl.table_name));
+        end if;
         ret_code := 200;
         ret_note := format('Handler of %s changed', tbl.table_name);
     end if;

@@ -55,7 +55,7 @@ begin
            set local = false, merge_state = null, custom_snapshot = null, dropped_ddl = null, table_attrs = null,
                dest_table = null
          where t.queue_name = i_queue_name and t.table_name = fq;
-        perform londiste._deny_changes(dest);
+        perform londiste._keep_triggers(dest);
     end if;
     ret_code := 200;
     ret_note := 'Table removed: ' || fq;
@@ -88,10 +88,10 @@ returns setof oid as $$
 $$ language sql stable set search_path = pg_catalog, pg_temp;
 
 -- ----------------------------------------------------------------------
--- Function: londiste._deny_changes(1)
+-- Function: londiste._keep_triggers(1)
 --
---      A table that a leaf still gets from another queue, but whose trigger went with the one that had it: make one
---      again, so that nobody changes it.
+--      A table that a branch or leaf still has, from another queue or under another name, but whose triggers went with
+--      what is removed: make them again, so that nobody changes it.
 --
 -- Parameters:
 --      i_dest_table    - name of the table here
@@ -104,19 +104,23 @@ $$ language sql stable set search_path = pg_catalog, pg_temp;
 -- Raises:
 --      nothing
 -- ----------------------------------------------------------------------
-create or replace function londiste._deny_changes(i_dest_table text)
+create or replace function londiste._keep_triggers(i_dest_table text)
 returns void as $$
+declare
+    rel constant oid := londiste.find_table_oid(i_dest_table);
+    other record;
 begin
-    if exists (select 1 from londiste._replica_triggers(londiste.find_table_oid(i_dest_table))) then
+    if rel is null or exists (select 1 from londiste._replica_triggers(rel)) then
         return;
     end if;
-    perform londiste.create_trigger(other.queue_name, other.table_name, null, i_dest_table, 'leaf')
-       from (select t.queue_name, t.table_name
-               from londiste.table_info t
-               join pgq_node.node_info n on n.queue_name = t.queue_name and n.node_type = 'leaf'
-              where t.local and coalesce(t.dest_table, t.table_name) = i_dest_table
-                and londiste.find_table_oid(i_dest_table) is not null
-              order by t.queue_name, t.table_name
-              limit 1) other;
+    select t.queue_name, t.table_name, n.node_type into other
+      from londiste.table_info t
+      join pgq_node.node_info n on n.queue_name = t.queue_name and n.node_type <> 'root'
+     where t.local and coalesce(t.dest_table, t.table_name) = i_dest_table
+     order by t.queue_name, t.table_name
+     limit 1;
+    if found then
+        perform londiste.create_trigger(other.queue_name, other.table_name, null, i_dest_table, other.node_type);
+    end if;
 end;
 $$ language plpgsql set search_path = pg_catalog, pg_temp;

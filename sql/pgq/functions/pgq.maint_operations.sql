@@ -63,7 +63,7 @@ begin
             'select ''pgq_node.maint_watermark''::text, queue_name
                from pgq_node.node_info where node_type = ''root'' order by queue_name';
     end if;
-    if to_regproc('londiste.root_check_seqs') is not null then
+    if to_regprocedure('londiste.root_check_seqs(text)') is not null then
         return query execute
             'select distinct ''londiste.root_check_seqs''::text, s.queue_name
                from londiste.seq_info s

@@ -337,12 +337,6 @@ def valid_pending_fkeys(db: Database, queue: str) -> list[ForeignKey]:
     return _fkeys(db, _VALID_FKEYS, queue)
 
 
-def all_pending_fkeys(db: Database) -> list[ForeignKey]:
-    """Return the foreign keys that were dropped for copies, of all queues of the database."""
-    rows = db.query(f"select {_FKEY_COLUMNS} from londiste.pending_fkeys order by 1, 3")
-    return [ForeignKey(*row) for row in rows]
-
-
 def drop_table_fkey(db: Database, table: str, fkey: str) -> bool:
     """Drop a foreign key and remember it; false when it is not there."""
     return bool(db.value(_DROP_FKEY, (table, fkey)))
@@ -380,14 +374,7 @@ def set_replication_role(db: Database, role: str, *, local: bool) -> None:
 
 
 def create_partition(
-    db: Database,
-    parent: str,
-    part: str,
-    *,
-    keys: str,
-    part_field: str,
-    part_time: str,
-    period: str,
+    db: Database, parent: str, part: str, *, keys: str, part_field: str, part_time: str, period: str
 ) -> bool:
     """Create a partition by inheritance; false when it is there."""
     return bool(db.value(_CREATE_PARTITION, (parent, part, keys, part_field, part_time, period)))

@@ -42,7 +42,6 @@ def compare(
     tables: Iterable[TableInfo],
     *,
     count_only: bool = False,
-    done: Callable[[Comparison], None] = lambda one: None,
 ) -> list[Comparison]:
     """Compare tables one after the other, and say of each what was found."""
     found = []
@@ -55,7 +54,6 @@ def compare(
         log.info("dstdb: %s", one.dst)
         if not one.equal:
             log.warning("%s: Results do not match!", table.name)
-        done(one)
     return found
 
 

@@ -3,11 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from skytools.core.db import Database
+from skytools.daemons.londiste import handlers
 from skytools.daemons.londiste.api import TableInfo
 from skytools.daemons.londiste.config import LondisteConfig
+from skytools.daemons.londiste.handlers import Handler
+from skytools.daemons.londiste.handlers.dispatch import Dispatch
+
+PROBE = "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +29,21 @@ class Handling:
     left_out: frozenset[str] = frozenset()
 
 
-def handling(cfg: LondisteConfig, table: TableInfo, db: Database) -> Handling:
+def handling(
+    cfg: LondisteConfig, table: TableInfo, db: Database, columns: Sequence[str]
+) -> Handling:
     """Return what the handler of a table means. `db`: this node's database."""
-    del cfg, table, db
-    return Handling()
+    handler = handlers.make(table, cfg)
+    return Handling(
+        source_where=handler.copy_condition(db) or "",
+        spreads=isinstance(handler, Dispatch),
+        left_out=frozenset(name for name in columns if _changes(handler, name)),
+    )
+
+
+def _changes(handler: Handler, column: str) -> bool:
+    """Tell whether rows get another value in a column, or none."""
+    if not handler.maps_rows:
+        return False
+    row = handler.copy_event({column: PROBE})
+    return row is None or row.get(column) != PROBE

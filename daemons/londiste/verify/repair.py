@@ -10,7 +10,7 @@ never undone, and what it has put right itself is left alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -60,12 +60,12 @@ def repair(
     *,
     apply: bool,
     folder: Path,
-    done: Callable[[Repair], None] = lambda one: None,
+    where: str = "",
 ) -> list[Repair]:
-    """Repair tables one after the other; scripts go to `folder`."""
+    """Repair tables one after the other; scripts go to `folder`. `where`: only such rows."""
     found = []
     for table in tables:
-        pair = session.pair(table)
+        pair = session.pair(table, where)
         _require_key(pair)
         one = Repair(table.name, pair.tick)
         session.progress.begin(f"repair {table.name}", pair.scan.bytes)
@@ -77,7 +77,6 @@ def repair(
         session.progress.clear()
         log.info("%s", one)
         found.append(one)
-        done(one)
     return found
 
 

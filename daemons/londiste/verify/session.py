@@ -85,14 +85,14 @@ class Session:
             extra_connstr=self.cfg.remote_extra_connstr,
         )
 
-    def pair(self, table: TableInfo) -> Pair:
-        """Return a table of both sides at a common tick. Raises SkytoolsError."""
+    def pair(self, table: TableInfo, where: str = "") -> Pair:
+        """Return a table of both sides at a common tick; `where`: only such rows of both."""
         source = self.upstream.source_of(table.name)
         theirs = source.tables(self.cfg.queue_name)[table.name]
         opened = self._at(source, theirs.dest)
         point = opened.point
-        how = handling(self.cfg, table, point.dst.db)
         src = _described(point.src, theirs.dest, children=False)
+        how = handling(self.cfg, table, point.dst.db, [column.name for column in src.columns])
         dst = _described(point.dst, table.dest, children=how.spreads)
         same = checksum.encoding(point.src.db) == checksum.encoding(point.dst.db)
         shape, notes = checksum.shape(src, dst, same_encoding=same, left_out=how.left_out)
@@ -100,8 +100,8 @@ class Session:
             log.warning("%s: %s", table.name, note)
         scan = Scan(
             opened.readers,
-            Side(src, how.source_where),
-            Side(dst, only=not how.spreads),
+            Side(src, _both(how.source_where, where)),
+            Side(dst, where, only=not how.spreads),
             shape,
             self.progress,
         )
@@ -126,6 +126,10 @@ class Session:
         for opened in self._open.values():
             opened.close()
         self._open.clear()
+
+
+def _both(*conditions: str) -> str:
+    return " and ".join(f"({one})" for one in conditions if one)
 
 
 def _described(frozen: Frozen, name: str, *, children: bool) -> Relation:

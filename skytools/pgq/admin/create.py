@@ -124,6 +124,9 @@ def _known_already(job: Job, kind: str, info: NodeInfo) -> int:
             f"the database is node {info.node_name} ({info.node_type}) of the cascade of queue"
             f" {job.cascade.queue} already"
         )
+    if job.switch("dry-run"):
+        Plan(job, "", []).print()
+        return 0
     job.say(f"node {info.node_name} is initialized already")
     _say_json(job, info.node_name, kind, info.worker_name)
     return 0

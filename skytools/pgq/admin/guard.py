@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator, Sequence
 
 from skytools.core.errors import SkytoolsError
 from skytools.pgq.admin.job import Job
 from skytools.pgq.admin.members import Node
 
+GRACE = 2.0  # seconds
 _LOCK = "select pg_try_advisory_lock(hashtext('pgq_node admin'), hashtext(%s))"
 _UNLOCK = "select pg_advisory_unlock(hashtext('pgq_node admin'), hashtext(%s))"
 _HOLDER = """select pid from pg_catalog.pg_locks
@@ -43,12 +45,21 @@ def exclusive(job: Job, nodes: Sequence[Node]) -> Iterator[None]:
 
 
 def _lock(node: Node) -> None:
-    try:
-        if not node.db.value(_LOCK, (node.queue,)):
+    # The session of a command that was killed ends when the server notices that.
+    deadline = time.monotonic() + GRACE
+    while not _try(node):
+        if time.monotonic() > deadline:
             pid = node.db.value(_HOLDER, (node.queue,))
+            node.db.rollback()
             raise SkytoolsError(
                 f"another command is changing the cascade: pid {pid} on node {node.name};"
                 " wait for it, or end it"
             )
+        time.sleep(0.05)
+
+
+def _try(node: Node) -> bool:
+    try:
+        return bool(node.db.value(_LOCK, (node.queue,)))
     finally:
         node.db.rollback()

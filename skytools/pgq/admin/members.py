@@ -107,8 +107,11 @@ class Cascade:
                 seen.add(node.name)
                 node = self.node(node.info.provider_node)
                 node.look()
+                # By location too: a node that is being renamed has two names for a while.
+                places = {one.location for one in known.values()}
                 for one in pgq_node.locations(node.db, self.queue):
-                    known.setdefault(one.node, one)
+                    if one.location not in places:
+                        known.setdefault(one.node, one)
                 node.db.rollback()
         except SkytoolsError:
             node.db.close()

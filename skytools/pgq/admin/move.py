@@ -58,15 +58,14 @@ class Move:
         return [
             Step(f"{first}pause", f"pause {who}", self._pause, undo=self._resume_quietly),
             Step(f"{first}subscribe", f"subscribe {who} to {above}", self._subscribe),
-            Step(f"{first}switch", f"let {who} read from {above}", self._switch, final=True),
+            Step(f"{first}switch", f"let {who} read from {above}, and go on", self._switch,
+                 final=True),
+            Step(f"{first}answer", f"wait until {who} has seen that", self._await_answer),
             *self._rest(first, who),
-        ]
+        ]  # fmt: skip
 
     def _rest(self, first: str, who: str) -> list[Step]:
-        steps = []
-        if self.former != self.provider.name or waiting.state(self.node, self.consumer).paused:
-            steps.append(Step(f"{first}resume", f"resume {who}", self._resume))
-        return steps + [self._leaving(first, who, one) for one in self._former_nodes()]
+        return [self._leaving(first, who, one) for one in self._former_nodes()]
 
     def _leaving(self, first: str, who: str, one: Node) -> Step:
         text = f"unsubscribe {who} from {one.name}"
@@ -125,10 +124,11 @@ class Move:
             db, queue, self.provider.name, self.provider.location, dead=False
         )
         calls.change_provider(db, queue, self.consumer, self.provider.name)
+        # In one commit: who repeats the command could not know whose pause it is.
+        calls.set_paused(db, queue, self.consumer, paused=False)
         db.commit()
 
-    def _resume(self) -> str | None:
-        waiting.set_paused(self.node, self.consumer, paused=False)
+    def _await_answer(self) -> str | None:
         timeout = FORCED_WAIT if self.job.switch("force") else self.job.timeout
         try:
             waiting.await_answer(self.node, self.consumer, timeout, paused=False)

@@ -77,7 +77,7 @@ class Plan:
             except BaseException as exc:
                 self._failed(step, done, exc)
                 raise
-            reach("admin-step")
+            reach(f"admin-{step.name}")
             done = [] if step.final else [*done, step]
             self._tell(number, step, result, time.monotonic() - started)
 

@@ -128,7 +128,8 @@ class RootTakeover:
         old, new = self.old.name, self.new.name
         steps = []
         if self.old.info.is_root:
-            steps.append(Step("demote", f"make {old} a branch below {new}", self._demote))
+            text = f"make {old} a branch below {new}, and let it go on"
+            steps.append(Step("demote", text, self._demote))
         if self.switched:
             left = [one for one in self.job.cascade.alive() if one.name != new]
             left = [one for one in left if self.new.name in subscribed(one)]
@@ -140,7 +141,8 @@ class RootTakeover:
             )
             for one in left
         ]
-        steps.append(Step("resume-old", f"resume {self.old_worker} of {old}", self._resume))
+        text = f"wait until {self.old_worker} of {old} has seen that"
+        steps.append(Step("answer", text, self._await_answer))
         return [
             *steps,
             *self.merges.resume_steps(),
@@ -185,6 +187,7 @@ class RootTakeover:
         try:
             tick = calls.demote_root(db, self.queue, 2, self.new.name)
         except TransientError as exc:
+            db.rollback()
             pids = ", ".join(str(pid) for pid, _ in writers(self.old)) or "unknown"
             raise SkytoolsError(
                 f"{exc}: transactions that have written are still open on {self.old.name}, pid"
@@ -226,13 +229,14 @@ class RootTakeover:
     def _demote(self) -> None:
         db = self.old.db
         calls.demote_root(db, self.queue, 3, self.new.name)
+        # In one commit: who repeats the command could not know whose pause it is.
+        calls.set_paused(db, self.queue, self.old_worker, paused=False)
         db.commit()
 
     def _leave(self, one: Node) -> str | None:
         return leave(self.new, one)
 
-    def _resume(self) -> str | None:
-        self._resume_old()
+    def _await_answer(self) -> str | None:
         try:
             waiting.await_answer(self.old, self.old_worker, ROOT_WORKER_WAIT, paused=False)
         except waiting.NotInTime:

@@ -134,8 +134,7 @@ class DeadRootTakeover:
 
     def _after(self) -> list[Step]:
         new = self.new
-        text = f"resume {new.info.worker_name} of {new.name}"
-        steps = [Step("resume-new", text, self._resume_new)]
+        steps: list[Step] = []
         left = [one for one in self.others if new.name in subscribed(one)]
         if self.best is not None and self.best not in left:
             left.append(self.best)
@@ -197,6 +196,8 @@ class DeadRootTakeover:
         calls.promote_branch(db, queue)
         tick = pgq_node.worker_state(db, queue).completed_tick
         calls.register_subscriber(db, queue, old, GRAVESTONE.format(old), tick)
+        # In one commit: who repeats the command could not know whose pause it is.
+        calls.set_paused(db, queue, self.new.info.worker_name, paused=False)
         db.commit()
         return f"what {old} had after tick {tick} is lost to the cascade until it is resurrected"
 

@@ -22,6 +22,7 @@ from skytools.pgq import Batch, Event
 
 log = logging.getLogger("skytools")
 
+CASCADE = "pgq."
 OWN = "londiste."
 EXECUTE = "EXECUTE"
 
@@ -101,10 +102,15 @@ class Replay:
         self._prepared.clear()
         self._routes.clear()
 
-    def run(self, events: Iterable[Event]) -> None:
-        """Apply events; finish() writes what is collected."""
+    def run(self, events: Iterable[Event], in_band: Process | None = None) -> None:
+        """Apply events; finish() writes what is collected.
+
+        `in_band` gets the events of the cascade itself, when nothing is in flight.
+        """
         routes, row_kinds, took = self._routes, self._row_kinds, self.out.took
         for event in events:
+            if event[3] is not None:
+                raise SkytoolsError(f"event {event.id} was retried: a cascade knows no such thing")
             if event[4] in row_kinds:
                 process = routes.get(event[6])
                 if process is None:
@@ -112,6 +118,9 @@ class Replay:
                 process(event)
                 data = event[5]
                 took(len(data) if data else 0)
+            elif in_band is not None and (event[4] or "").startswith(CASCADE):
+                self.out.settle()
+                in_band(event)
             else:
                 self._other(event)
 
@@ -191,7 +200,9 @@ class Replay:
         self.out.forget()
         script = scripts.Script(event.extra1 or "", event.data or "", event.extra2)
         self.sync.before_execute(event)
+        self.sync.before_execute(event)
         ran = scripts.run(self.db, self.cfg.queue_name, script, root=False)
+        self.sync.after_execute(event)
         log.info("script %s: %s", script.name, "executed" if ran else "not for this node, or done")
         self.sync.after_execute(event)
         self.executed += ran

@@ -9,18 +9,16 @@ from typing import Any, ClassVar
 
 from skytools.core.config import DaemonConfig
 from skytools.core.db import Database
-from skytools.core.errors import SkytoolsError
 from skytools.core.service import Context, Pause
 from skytools.daemons.londiste import api
 from skytools.daemons.londiste.config import LondisteConfig
 from skytools.daemons.londiste.metrics import WorkerMetrics
-from skytools.daemons.londiste.replay import OWN, Replay
+from skytools.daemons.londiste.replay import CASCADE, OWN, Replay
 from skytools.daemons.londiste.sync import Sync
 from skytools.pgq import Batch, CascadedWorker, Event
 from skytools.pgq import api as pgq
 from skytools.pgq.batch import BatchReader
 from skytools.pgq.cascade_worker import BLOCK_EVENTS
-from skytools.pgq.cascade_worker import OWN as CASCADE
 from skytools.pgq.isolate import Handler
 from skytools.pgq.node import NodeState, NodeType
 from skytools.pgq.producer import carry_events, copy_events
@@ -28,6 +26,8 @@ from skytools.pgq.types import BatchInfo
 
 log = logging.getLogger("skytools")
 
+# Statements that are planned once and touch many rows.
+SETTINGS = "set jit = off; set work_mem = '64MB'; set temp_buffers = '64MB'"
 # On the root: how many loop_delays pass between looks at sequences.
 ROOT_DELAYS = 10
 # How often the provider is asked how much waits, in seconds.
@@ -113,15 +113,16 @@ class LondisteWorker(CascadedWorker):
         self.db.commit()
         return f"({where or 'true'}) and ({kinds} or {ours})"
 
-    def gathers(self) -> int | None:
-        """Return how many events a batch should have at least; None: as the ticks are.
+    def gathers(self) -> tuple[int, ...]:
+        """Return how many events a batch should have at least, the best first; (): any.
 
         Only a leaf that is behind, and has all tables in sync, may leave ticks out.
         """
         state = self.state
         if self._busy < BUSY_BATCHES or state.node_type is not NodeType.LEAF or self.follows:
-            return None
-        return None if self.sync.active else self.cfg.apply_slice_rows
+            return ()
+        rows = self.cfg.apply_slice_rows
+        return () if self.sync.active else (8 * rows, 4 * rows, 2 * rows, rows, rows // 10)
 
     def work(self, batch: Batch) -> None:
         """Do a batch; or, beside a branch of a combined queue, only what is told of the set."""
@@ -184,6 +185,7 @@ class LondisteWorker(CascadedWorker):
         if connection is not self._role_on:
             target.commit()
             api.set_replication_role(target, "replica", local=False)
+            target.execute(SETTINGS).close()
             target.commit()
             self._let_go()
             self._role_on = connection
@@ -211,23 +213,20 @@ class LondisteWorker(CascadedWorker):
         assert replay is not None
         branch = self.state.node_type is NodeType.BRANCH
         merges = self.state.combined_type is NodeType.ROOT
-        replay.run(self._through(part, keeps=branch or merges, all_of_them=branch))
-        self._write_block()
+        if branch or merges:
+            replay.run(self._kept(part, all_of_them=branch), self._in_band)
+            self._write_block()
+        else:
+            replay.run(part, self._in_band)
 
-    def _through(self, part: Batch, *, keeps: bool, all_of_them: bool) -> Iterator[Event]:
-        """Keep events for subscribers, do those of the cascade, let the others through."""
-        block = self._block
+    def _kept(self, part: Batch, *, all_of_them: bool) -> Iterator[Event]:
+        """Keep events for subscribers, and let them through."""
         for event in part:
-            if event[3] is not None:
-                raise SkytoolsError(f"event {event.id} was retried: a cascade knows no such thing")
             kind = event[4] or ""
-            if kind[:4] == CASCADE:
+            if kind.startswith(CASCADE):
                 if all_of_them:
-                    block.append(self.watermarks.translated(event))
-                self._settle()
-                self._in_band(event)
-                continue
-            if keeps and (all_of_them or not kind.startswith(OWN)):
+                    self._block.append(self.watermarks.translated(event))
+            elif all_of_them or not kind.startswith(OWN):
                 self._keep(event)
             yield event
 
@@ -277,13 +276,13 @@ class _Reader(BatchReader):
 
     def open(self) -> BatchInfo | None:
         """Ask for a large batch, where that is right; there may be none, then for any."""
-        wanted = self._worker.gathers()
-        if wanted is not None and self.min_count is None:
-            self.min_count = wanted
+        if self.min_count is None:
             try:
-                found = super().open()
+                for wanted in self._worker.gathers():
+                    self.min_count = wanted
+                    found = super().open()
+                    if found is not None:
+                        return found
             finally:
                 self.min_count = None
-            if found is not None:
-                return found
         return super().open()

@@ -33,8 +33,8 @@ class ApplyOptions:
 
     on_missing: str = "log"
     by_row: bool = False
-    slice_rows: int = 20000
-    slice_bytes: int = 64 << 20
+    slice_rows: int = 50000
+    slice_bytes: int = 32 << 20
 
 
 class Applier:

@@ -21,8 +21,8 @@ _ESCAPED = re.compile(r"\\(.)")
 _ENCODED = re.compile(r"%[0-7][0-9a-fA-F]|(?:%[89a-fA-F][0-9a-fA-F])+")
 _ASCII = {f"%{n:02x}": chr(n).translate(_ESCAPES) for n in range(128)}
 _ASCII.update({key.upper(): text for key, text in list(_ASCII.items())})
-# What rows have most, replaced without a call for each: times, JSON, paths, addresses.
-_COMMON = [(code, _ASCII[code]) for code in ("%3a", "%22", "%2c", "%2f", "%40", "%7b", "%7d")]
+# What rows have most beside times, replaced without a call for each: JSON, paths, addresses.
+_COMMON = [(code, _ASCII[code]) for code in ("%22", "%2c", "%2f", "%40", "%7b", "%7d")]
 MANY = 4
 
 
@@ -57,10 +57,15 @@ def decode_line(line: str) -> str:
     Raises UnicodeDecodeError when the bytes are no UTF-8.
     """
     line = line.replace("+", " ")
+    if "%" not in line:
+        return line
+    line = line.replace("%3a", ":").replace("%2b", "+")
+    if "%" not in line:
+        return line
     if line.count("%") > MANY:
         for code, text in _COMMON:
             line = line.replace(code, text)
-    return _ENCODED.sub(_decoded, line) if "%" in line else line
+    return _ENCODED.sub(_decoded, line)
 
 
 def _decoded(match: re.Match[str]) -> str:

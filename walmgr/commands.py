@@ -16,7 +16,7 @@ from skytools.core import logs, program
 from skytools.core.cli import Output, guard
 from skytools.core.config import load
 from skytools.core.errors import SkytoolsError, UsageError
-from skytools.walmgr import legacy, verbs
+from skytools.walmgr import init, legacy, verbs
 from skytools.walmgr.backup import make_backup
 from skytools.walmgr.boot import Promotion, boot, switchover
 from skytools.walmgr.check import WORDS, check
@@ -48,6 +48,8 @@ class Verb:
 
 def run(argv: list[str]) -> int:
     """Run a verb, or the service when there is none; returns the exit code."""
+    if init.OPTIONS[0] in argv or init.OPTIONS[1] in argv:
+        return guard(SERVICE, lambda: init.init(program_of_process(), argv))
     words = [
         word for before, word in zip(["", *argv], argv, strict=False)
         if not word.startswith("-") and before != "--set"
@@ -303,8 +305,18 @@ VERBS: dict[str, Verb] = {
         verbs.sshkey_arguments,
     ),
     "periodic": Verb("run periodic_command now", verbs.run_periodic),
+    "sync": Verb("fetch WAL that has not arrived, also from a dead primary", verbs.run_sync),
+    "import": Verb(
+        "take over sets and WAL of barman or walmgr3", verbs.run_import, verbs.import_arguments
+    ),
+    "cleanup": Verb("take away what walmgr has made", verbs.run_cleanup, verbs.cleanup_arguments),
     "xpurgewals": Verb("the same as expire", _expire),
-    "xrotate": Verb("the same as expire", _expire),
+    "xrotate": Verb("for walmgr3: expire, make room for the next set", verbs.run_rotate),
+    "xlock": Verb("for walmgr3: take the lock of backups", verbs.run_lock, verbs.lock_arguments),
+    "xrelease": Verb("for walmgr3: give it back", verbs.run_release),
+    "xpartialsync": Verb(
+        "for walmgr3: write a piece of a segment", verbs.run_piece, verbs.piece_arguments
+    ),
     "restore": Verb("make a server of a set, at any point", _restore, _restore_arguments),
 }
 # On the primary's host all other verbs are forwarded to the host of the archive.

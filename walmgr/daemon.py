@@ -16,6 +16,7 @@ from skytools.walmgr import postgres
 from skytools.walmgr.config import SERVICE, WalmgrConfig
 from skytools.walmgr.drill import last_drill
 from skytools.walmgr.facts import gather, is_running, newest_complete, ready_files
+from skytools.walmgr.legacy import place_of
 from skytools.walmgr.metrics import WalmgrMetrics
 from skytools.walmgr.postgres import Programs
 from skytools.walmgr.receiver import Receiver, collect
@@ -41,6 +42,8 @@ class WalmgrDaemon(Daemon[WalmgrConfig]):
         if os.geteuid() == 0:
             raise UsageError("run it as the user of the PostgreSQL server, not as root")
         self._use(cfg)
+        if host := place_of(self.site).host:
+            raise UsageError(f"the service runs where the archive is, on {host}")
         self.metrics = WalmgrMetrics(ctx.metrics, self._stats)
         self._failures = ctx.metrics.counter(
             "skytools_walmgr_backup_failures_total", "Backups of the service that failed."

@@ -86,13 +86,13 @@ def copy_set(one: BackupSet, target: Path, wal: Path | None = None) -> None:
     aside = target.with_name(f"{target.name}.copying")
     spaces = target.with_name(target.name + SPACES)
     _remove(aside)
-    _copy(one.data, aside)
+    copy_folder(one.data, aside)
     aside.chmod(0o700)
     if one.tablespaces:
         _remove(spaces)
         spaces.mkdir(mode=0o700)
     for oid in one.tablespaces:
-        _copy(one.spaces / oid, spaces / oid)
+        copy_folder(one.spaces / oid, spaces / oid)
         link = aside / "pg_tblspc" / oid
         _remove(link)
         link.symlink_to(spaces / oid)
@@ -112,12 +112,13 @@ def _move_wal(folder: Path, wal: Path) -> None:
         raise RefusedError(f"folder {wal} is not empty")
     if wal.exists():
         wal.rmdir()
-    _copy(folder, wal)
+    copy_folder(folder, wal)
     shutil.rmtree(folder)
     folder.symlink_to(wal)
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy a folder with all that is in it; shares blocks where the system can."""
     _run(["cp", "-a", "--reflink=auto", "--", source, target])
 
 

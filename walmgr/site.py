@@ -12,6 +12,7 @@ from skytools.core.db import Database, merge_conninfo
 from skytools.core.errors import ConfigError, SkytoolsError, TransientError
 from skytools.walmgr import postgres
 from skytools.walmgr.config import SERVICE, WalmgrConfig
+from skytools.walmgr.errors import RefusedError
 from skytools.walmgr.files import is_locked, locked, read_json, write_json
 from skytools.walmgr.node import MASTER, SLAVE, Node, nodes
 from skytools.walmgr.postgres import Programs, Server
@@ -126,7 +127,17 @@ class Site:
 
     def backup_lock(self) -> AbstractContextManager[None]:
         """Hold the lock under which sets are made and removed. Raises RefusedError."""
+        if self.old_lock.exists():
+            pid = self.old_lock.read_text(errors="replace").strip() or "unknown"
+            raise RefusedError(
+                f"walmgr3 makes a backup (process {pid}); `xrelease` says it does not"
+            )
         return locked(self._backup_lock, "a backup or restore")
+
+    @property
+    def old_lock(self) -> Path:
+        """The file by which a walmgr3 says that it makes a backup."""
+        return self.cfg.completed / "BACKUPLOCK"
 
     @property
     def _backup_lock(self) -> Path:

@@ -8,11 +8,13 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from skytools.walmgr import keys, legacy
+from skytools.walmgr import keys, legacy, old
 from skytools.walmgr.check import check
+from skytools.walmgr.cleanup import plan_cleanup
 from skytools.walmgr.drill import drill
 from skytools.walmgr.facts import gather
-from skytools.walmgr.pair import Pairing, measure_lag, plan_pair
+from skytools.walmgr.imports import plan_import
+from skytools.walmgr.pair import Pairing, Step, measure_lag, plan_pair
 from skytools.walmgr.site import Site
 
 Options = argparse.Namespace
@@ -56,19 +58,96 @@ def run_stop(site: Site, opts: Options) -> int:
 
 def _carry_out(site: Site, pairing: Pairing, opts: Options) -> bool:
     """Print the plan, and do it unless only that was asked for."""
-    for step in pairing.steps:
-        site.say(f"plan: {step.text}")
+    later = ""
     if pairing.restart and not getattr(opts, "restart", False):
         names = ", ".join(pairing.restart)
-        site.say(f"later: the primary needs a restart for {names}; --restart does it")
-    if opts.plan:
+        later = f"later: the primary needs a restart for {names}; --restart does it"
+    return _do_steps(site, pairing.steps, plan_only=opts.plan, later=later)
+
+
+def _do_steps(site: Site, steps: list[Step], *, plan_only: bool, later: str = "") -> bool:
+    for step in steps:
+        site.say(f"plan: {step.text}")
+    if later:
+        site.say(later)
+    if plan_only:
         return False
-    for step in pairing.steps:
+    for step in steps:
         step.run()
         site.say(f"done: {step.text}")
-    if not pairing.steps:
+    if not steps:
         site.say("nothing to do")
     return True
+
+
+def import_arguments(p: argparse.ArgumentParser) -> None:
+    """Declare what `import` takes."""
+    p.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="barman's folder of the "
+                   "server, with base and wals; without: sets of walmgr3 in our own")  # fmt: skip
+
+
+def run_import(site: Site, opts: Options) -> int:
+    """Take over sets and WAL of another tool."""
+    site.require_folders()
+    _do_steps(site, plan_import(site, opts.folder), plan_only=opts.plan)
+    return 0
+
+
+def cleanup_arguments(p: argparse.ArgumentParser) -> None:
+    """Declare what `cleanup` takes."""
+    p.add_argument("--yes", action="store_true", help="do it; otherwise the plan is shown")
+    p.add_argument("--all", action="store_true", help="the newest complete set and its WAL too")
+
+
+def run_cleanup(site: Site, opts: Options) -> int:
+    """Take away what walmgr has made."""
+    plan_only = opts.plan or not opts.yes
+    _do_steps(site, plan_cleanup(site, everything=opts.all), plan_only=plan_only)
+    if plan_only:
+        site.say("nothing was touched; --yes does it")
+    return 0
+
+
+def run_sync(site: Site, _opts: Options) -> int:
+    """Fetch what has not arrived yet."""
+    old.sync(site)
+    return 0
+
+
+def piece_arguments(p: argparse.ArgumentParser) -> None:
+    """Declare what `xpartialsync` takes."""
+    p.add_argument("name")
+    p.add_argument("offset", type=int)
+    p.add_argument("size", type=int)
+
+
+def run_piece(site: Site, opts: Options) -> int:
+    """Write a piece of a segment."""
+    old.xpartialsync(site, opts.name, opts.offset, opts.size)
+    return 0
+
+
+def lock_arguments(p: argparse.ArgumentParser) -> None:
+    """Declare what `xlock` takes."""
+    p.add_argument("pid")
+
+
+def run_lock(site: Site, opts: Options) -> int:
+    """Take the lock of backups."""
+    old.xlock(site, opts.pid)
+    return 0
+
+
+def run_release(site: Site, _opts: Options) -> int:
+    """Give it back."""
+    old.xrelease(site)
+    return 0
+
+
+def run_rotate(site: Site, _opts: Options) -> int:
+    """Make room for a pushed set."""
+    old.xrotate(site)
+    return 0
 
 
 def synch_arguments(p: argparse.ArgumentParser) -> None:

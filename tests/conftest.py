@@ -34,6 +34,8 @@ pytest_plugins = [
     "tests.fixtures.site",
     "tests.fixtures.admin",
     "tests.fixtures.londiste",
+    "tests.fixtures.londiste_cli",
+    "tests.fixtures.copying",
 ]
 
 FOLDERS = ("unit", "pg", "e2e")

@@ -31,6 +31,7 @@ from skytools.core.service import Pause
 from skytools.daemons.londiste import api, names
 from skytools.daemons.londiste.api import TableInfo
 from skytools.daemons.londiste.copy.children import TIDY, Children
+from skytools.daemons.londiste.copy.finish import consumers_over
 from skytools.daemons.londiste.copy.source import tick_snapshot
 from skytools.daemons.londiste.handlers import make
 from skytools.daemons.londiste.states import (
@@ -320,9 +321,10 @@ class Sync:
         worker = self.worker
         if not self.children.may_start(TIDY):
             return
-        due = bool(api.valid_pending_fkeys(worker.target, worker.cfg.queue_name))
+        fkeys = api.valid_pending_fkeys(worker.target, worker.cfg.queue_name)
+        consumers = consumers_over(worker.target, worker.cfg)
         worker.target.commit()
-        if due:
+        if fkeys or consumers:
             self.children.start(TIDY)
 
 

@@ -1,107 +1,128 @@
 # SPDX-License-Identifier: ISC
-"""Copies of tables as the worker runs them: the worker in this process, copies as its children."""
+"""Copies of tables: the worker in this process, the copies as its children."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-
 import pytest
 
-from tests.fixtures.londiste import Site, Ticking
-from tests.fixtures.wait import wait_until
+from skytools.core.db import Database
+from tests.fixtures.copying import BIG, Copying
+from tests.fixtures.server import TEMPLATE
 
-ROWS = 500
+LEDGER = (
+    "insert into t (id, a) values (100000 + %(n)s, 'new')",
+    "update t set n = n + 1 where id = 1 + %(n)s %% 400",
+    "delete from t where id = 100000 + %(n)s - 50",
+)
 
 
-class Running:
-    """Workers that are stepped until something has come true."""
-
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        self.workers: list = []
-
-    def add(self, name: str, **keys):
-        worker = self.site.worker(name, **keys)
-        self.workers.append(worker)
-        return worker
-
-    def until(self, condition: Callable[[], object], timeout: float = 60.0) -> None:
-        deadline = time.monotonic() + timeout
-        while not condition():
-            assert time.monotonic() < deadline, {
-                node.name: node.states() for node in self.site.nodes.values()
-            }
-            for worker in self.workers:
-                pause = worker.step()
-                worker.ctx.wait(min(pause.seconds, 0.05), pause.wake)
-
-    def in_sync(self, name: str, timeout: float = 60.0) -> None:
-        node = self.site[name]
-        self.until(lambda: set(node.states().values()) == {"ok"}, timeout)
-
-    def applied(self, name: str, timeout: float = 60.0) -> None:
-        """Go on until the node has all that the root has committed by now."""
-        node, queue = self.site[name], self.site["root"].events
-        before = queue.last_tick()
-        queue.db.query("select pgq.force_tick(%s)", (queue.name,))
-        wait_until(lambda: queue.last_tick() > before)
-        last = queue.last_tick()
-        self.until(lambda: node.state("completed_tick") >= last, timeout)
-
-    def close(self) -> None:
-        for worker in self.workers:
-            worker.close()
+@pytest.fixture(params=["small", "big"])
+def size(request, monkeypatch):
+    if request.param == "big":
+        monkeypatch.setenv("SKYTOOLS_PARALLEL_COPY_BYTES", BIG)
+    return request.param
 
 
 @pytest.fixture
-def running(site: Site) -> Iterator[Running]:
-    made = Running(site)
-    yield made
-    made.close()
+def big(monkeypatch):
+    monkeypatch.setenv("SKYTOOLS_PARALLEL_COPY_BYTES", BIG)
 
 
-def make_tables(site: Site, *names: str, rows: int = ROWS) -> None:
-    site.each("".join(f"create table {n} (id int primary key, a text); " for n in names))
-    for name in names:
-        site["root"].add_table(f"public.{name}")
-        site["root"].db.execute(
-            f"insert into {name} select n, 'a' || n from generate_series(1, {rows}) n"
-        )
+def test_three_tables_of_an_idle_system_come_in_sync(copying: Copying) -> None:
+    copying.cascade()
+    copying.tables("t1", "t2", "t3")
+    copying.worker("leaf")
+    copying.applied("leaf")
+    copying.subscribe("leaf", "t1", "t2", "t3")
+    copying.in_sync("leaf")
+    copying.same("leaf", "t1", "t2", "t3")
+    root = copying.site["root"].db
+    root.execute("update t1 set a = 'later' where id < 10; delete from t2 where id = 5")
+    copying.applied("leaf")
+    copying.same("leaf", "t1", "t2", "t3")
+    copying.quiet("leaf")
 
 
-def same(site: Site, node: str, *tables: str) -> None:
-    for table in tables:
-        assert site[node].rows(table) == site["root"].rows(table)
-
-
-def subscribe(site: Site, node: str, *tables: str, **attrs: str) -> None:
-    for table in tables:
-        site[node].add_table(f"public.{table}", synced=False, **attrs)
-
-
-def test_three_tables_of_an_idle_system_come_in_sync(
-    site: Site, running: Running, ticking: Ticking
-) -> None:
-    root = site.root()
-    leaf = site.node("leaf", "leaf", "root")
-    make_tables(site, "t1", "t2", "t3")
-    ticking(root.db)
-    running.add("leaf")
-    running.applied("leaf")
-    started = time.monotonic()
-    subscribe(site, "leaf", "t1", "t2", "t3")
-    running.in_sync("leaf")
-    print("SYNC", time.monotonic() - started)
-    same(site, "leaf", "t1", "t2", "t3")
-    root.db.execute("update t1 set a = 'later' where id < 10; delete from t2 where id = 5")
-    running.applied("leaf")
-    same(site, "leaf", "t1", "t2", "t3")
-    assert leaf.db.query("select * from pgq_node.local_state where consumer_name ~ 'copy'") == []
-    wait_until(
-        lambda: (
-            not root.db.query(
-                "select * from pgq.get_consumer_info('q') where consumer_name ~ 'copy'"
-            )
-        )
+def test_no_row_is_lost_or_doubled_while_others_write(copying: Copying, writing, size) -> None:
+    copying.cascade()
+    copying.tables("t", "other", rows=3000)
+    copying.site["leaf"].db.execute("create index on t (n); insert into t values (7, 'old')")
+    copying.worker("leaf", copy_threads=2)
+    root = copying.site["root"].db
+    writer = writing(root, *LEDGER, "update other set n = %(n)s where id = 5")
+    copying.subscribe("leaf", "t", "other")
+    copying.in_sync("leaf")
+    before = writer.rounds
+    copying.until(lambda: writer.rounds > before + 20)
+    writer.stop()
+    copying.applied("leaf")
+    copying.same("leaf", "t", "other")
+    copying.quiet("leaf")
+    indexes = copying.site["leaf"].db.query(
+        "select indexname::text from pg_indexes where tablename = 't' order by 1"
     )
+    assert indexes == [("t_n_idx",), ("t_pkey",)]
+    assert copying.site["leaf"].db.value("select reltuples > 0 from pg_class where relname = 't'")
+
+
+@pytest.mark.parametrize("source", ["root", "branch", "?"])
+def test_from_another_node_no_row_is_lost_finding_1(copying: Copying, writing, source: str) -> None:
+    """The copy node's transactions are numbered otherwise than those of the provider."""
+    copying.cascade(branch=True)
+    copying.tables("t", rows=1000)
+    site = copying.site
+    if source != "root":
+        site.node("leaf", "other", "root")  # beside the branch: reads from the root itself
+        site["other"].db.execute("create table t (id int primary key, a text, n int default 0)")
+        copying.worker("other")
+    writer = writing(site["root"].db, *LEDGER)
+    copying.worker("leaf")
+    target = "leaf"
+    if source == "branch":
+        copying.subscribe("branch", "t")
+        copying.in_sync("branch")
+        target = "other"
+    copying.subscribe(target, "t", copy_node=source)
+    copying.in_sync(target)
+    before = writer.rounds
+    copying.until(lambda: writer.rounds > before + 20)
+    writer.stop()
+    copying.applied(target, "branch")
+    copying.same(target, "t")
+    copying.quiet(target)
+
+
+def test_a_copy_node_on_another_server_finding_1(copying: Copying, writing, make_server) -> None:
+    """Events whose transactions have lower numbers than those of the copy node are not lost."""
+    server = make_server("copynode")
+    server.createdb("branch", TEMPLATE)
+    db = Database("branch", server.conninfo("branch"), autocommit=True)
+    try:
+        db.execute("create extension if not exists londiste; create table burnt (id int)")
+        db.execute(
+            """do $$ begin for n in 1..20000 loop
+                 begin insert into burnt values (n); exception when others then null; end;
+               end loop; end $$"""
+        )
+        site = copying.site
+        site.root()
+        site.node("branch", "branch", "root", db)
+        site.node("leaf", "leaf", "root")
+        copying.ticking(site["root"].db)
+        copying.tables("t", rows=1000)
+        copying.worker("branch")
+        copying.worker("leaf")
+        assert db.value("select txid_current()") > site["root"].db.value("select txid_current()")
+        copying.subscribe("branch", "t")
+        copying.in_sync("branch")
+        writer = writing(site["root"].db, *LEDGER)
+        copying.subscribe("leaf", "t", copy_node="branch")
+        copying.in_sync("leaf")
+        before = writer.rounds
+        copying.until(lambda: writer.rounds > before + 20)
+        writer.stop()
+        copying.applied("leaf")
+        copying.same("leaf", "t")
+        copying.close()
+    finally:
+        db.close()

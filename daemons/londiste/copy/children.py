@@ -51,10 +51,14 @@ class Child:
         assert self.process.stdin is not None
         self.process.stdin.write(line.encode() + b"\n")
 
-    def close(self) -> None:
-        """Let it end, and wait for that."""
+    def hang_up(self) -> None:
+        """Say that there is nothing more to do."""
         assert self.process.stdin is not None
         self.process.stdin.close()
+
+    def close(self) -> None:
+        """Let it end, and wait for that."""
+        self.hang_up()
         try:
             self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -221,6 +225,7 @@ class Children:
         """End all processes: asked first, then killed."""
         children = [*self.running.values(), *self._waiting]
         for child in children:
+            child.hang_up()  # one that waits for a table ends by this
             child.process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
         for child in children:

@@ -44,22 +44,26 @@ def unregister_at(local: Database, cfg: LondisteConfig, provider_node: str, cons
         db.close()
 
 
-def drop_consumers(local: Database, cfg: LondisteConfig) -> int:
-    """Forget the consumers of copies that are over; returns how many. Commits."""
+def consumers_over(local: Database, cfg: LondisteConfig) -> list[tuple[str, str]]:
+    """Return (consumer, node it reads from) of copies that are over."""
     copying = {
         one.name for one in api.tables(local, cfg.queue_name)
         if one.local and State.parse(one.state).copying
     }  # fmt: skip
     prefix = f"{cfg.consumer}.copy."
     found = local.query(_CONSUMERS, (cfg.queue_name, prefix))
+    return [(row[0], row[1]) for row in found if row[0].removeprefix(prefix) not in copying]
+
+
+def drop_consumers(local: Database, cfg: LondisteConfig) -> None:
+    """Forget the consumers of copies that are over. Commits."""
+    over = consumers_over(local, cfg)
     local.rollback()
-    over = [row for row in found if row[0].removeprefix(prefix) not in copying]
     for consumer, provider_node in over:
         unregister_at(local, cfg, provider_node, consumer)
         reach("copy-unregistered")
         node.unregister_consumer(local, cfg.queue_name, consumer)
         local.commit()
-    return len(over)
 
 
 def restore_fkeys(local: Database, queue: str) -> list[str]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 
 from skytools.core.db import Database, sql
@@ -11,8 +12,8 @@ from skytools.daemons.londiste.names import split
 
 # From here on a range of ctid is read by its pages alone.
 TID_RANGE_VERSION = 140000
-# Small tables are not worth a second connection.
-PARALLEL_BYTES = 32 << 20
+# Small tables are not worth a second connection. Tests make it less.
+PARALLEL_BYTES = int(os.environ.get("SKYTOOLS_PARALLEL_COPY_BYTES", str(32 << 20)))
 PIECE_BYTES = 256 << 20
 # So many pieces for each connection, so that all are busy to the end.
 PIECES_EACH = 4

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: ISC
+"""Copies that die, are set back, or find what an older version has left."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from skytools.core import processes
+from tests.fixtures.copying import BIG, Copying
+from tests.fixtures.wait import wait_until
+
+# Steps of a copy process at which it may be killed; see reach() in daemons/londiste/copy.
+STEPS = (
+    *("copy-snapshot", "copy-fkey", "copy-dropped", "copy-piece", "copy-piece:3", "copy-loaded"),
+    *("copy-committed", "copy-built", "copy-constraint", "copy-wanna-sync"),
+    *("copy-applied", "copy-caught", "copy-unregistered", "copy-fkey-step", "copy-fkey-step:2"),
+)
+STRUCTURE = """
+select conname::text, contype::text, convalidated, pg_get_constraintdef(oid) from pg_constraint
+ where conrelid in ('t'::regclass, 'child'::regclass)
+union all
+select indexname, 'index', true, indexdef from pg_indexes where tablename in ('t', 'child')
+order by 1, 2"""
+
+
+@pytest.fixture
+def big(monkeypatch):
+    monkeypatch.setenv("SKYTOOLS_PARALLEL_COPY_BYTES", BIG)
+
+
+def prepare(copying: Copying, rows: int = 2000) -> None:
+    copying.cascade()
+    copying.tables("t", rows=rows)
+    leaf = copying.site["leaf"].db
+    leaf.execute(
+        """create index t_n on t (n); create unique index on t (a); create index on t ((n + 1));
+           create table child (id int primary key, t_id int references t)"""
+    )
+
+
+def children(worker) -> list[int]:
+    return [child.process.pid for child in worker.sync.children.running.values()]
+
+
+@pytest.mark.parametrize(
+    "steps", [("copy-dropped", "copy-built"), pytest.param(STEPS, marks=pytest.mark.chaos)]
+)
+def test_a_copy_killed_at_any_step_comes_to_the_same_end_findings_2_and_3(
+    copying: Copying, writing, big, monkeypatch, steps
+) -> None:
+    prepare(copying)
+    leaf = copying.site["leaf"].db
+    before = leaf.query(STRUCTURE)
+    assert len(before) == 8
+    writer = writing(
+        copying.site["root"].db,
+        "insert into t (id, a) values (100000 + %(n)s, 'new' || %(n)s)",
+        "update t set n = n + 1 where id = 1 + %(n)s %% 400",
+        "delete from t where id = 100000 + %(n)s - 20",
+    )
+    worker = copying.worker("leaf", copy_threads=2)
+    worker.sync.children._rests = FirstAtOnce()
+    copying.subscribe("leaf", "t")
+    unkilled = []
+    for step in steps:
+        if step != steps[0]:
+            leaf.execute("select londiste.local_set_table_state('q', 'public.t', null, null)")
+        monkeypatch.setenv("SKYTOOLS_CHILD_FAULTPOINT", step)
+        worker.sync.children._dismiss()
+        failures = worker.sync.children._failures.labels("q")
+        had = failures._value.get()
+        copying.in_sync("leaf")
+        copying.quiet("leaf")
+        copying.until(lambda: not worker.sync.children.running)
+        assert leaf.query(STRUCTURE) == before, step
+        if failures._value.get() == had:
+            unkilled.append(step)
+    writer.stop()
+    copying.applied("leaf")
+    copying.same("leaf", "t")
+    assert unkilled == []
+
+
+class FirstAtOnce(dict):
+    """Pauses after failures, all very short."""
+
+    def setdefault(self, key, default):
+        default.backoff.first = default.backoff.cap = 0.01
+        return super().setdefault(key, default)
+
+
+def test_copies_die_with_their_worker(copying: Copying) -> None:
+    prepare(copying)
+    site = copying.site
+    program = site.start("leaf")
+    wait_until(lambda: "public.t" in [row[0] for row in site["leaf"].db.query(
+        "select table_name from londiste.table_info")])  # fmt: skip
+    # Nobody ticks for it: the copy waits for the snapshot of a table that is not there.
+    site["root"].db.execute("update londiste.table_info set merge_state = 'in-copy'")
+    copying.subscribe("leaf", "t", copy_node="root")
+    found = wait_until(lambda: processes.descendants([program.pid]))
+    os.kill(program.pid, signal.SIGKILL)
+    program.wait()
+    processes.wait_gone(found)

@@ -45,9 +45,10 @@ begin
         execute format('create table %s partition of %s for values from (%L) to (%L)',
                        part, parent, bounds.since, bounds.before);
     else
-        execute format('create table %s (like %s including all%s) inherits (%s)', part, parent,
+        execute format('create table %s (like %s including all%s)', part, parent,
                        case when i_part_field <> '' then format(', check (%1$I >= %2$L and %1$I < %3$L)',
-                       i_part_field, bounds.since, bounds.before) else '' end, parent);
+                       i_part_field, bounds.since, bounds.before) else '' end);
+        execute format('alter table %s inherit %s', part, parent);
     end if;
     execute format('alter table %s owner to %I', part,
                    (select pg_get_userbyid(relowner) from pg_class where oid = parent::regclass));

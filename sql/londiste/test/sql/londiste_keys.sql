@@ -1,0 +1,122 @@
+-- SPDX-License-Identifier: ISC
+-- Which tables can be added: without a primary key, partitioned.
+set client_min_messages = warning;
+drop extension if exists pgq cascade;
+drop schema if exists work, other cascade;
+create extension londiste cascade;
+create schema work;
+reset client_min_messages;
+\set VERBOSITY terse
+\pset format unaligned
+\pset footer off
+-- A node of queue $1: type, combined queue.
+create function pg_temp.node(queue text, type text, combined text default null) returns text language plpgsql as $$
+declare
+    code integer;
+    note text;
+begin
+    perform pgq_node.register_location(queue, 'n1', 'dbname=n1', false),
+            pgq_node.register_location(queue, 'n2', 'dbname=n2', false);
+    select ret_code, ret_note into code, note
+      from pgq_node.create_node(queue, type, case type when 'root' then 'n1' else 'n2' end, queue || '_w',
+                                case when type <> 'root' then 'n1' end, case when type <> 'root' then 1 end, combined);
+    return code || ' ' || note;
+end;
+$$;
+create view pg_temp.tables as
+    select queue_name, table_name, local, merge_state, custom_snapshot, dropped_ddl, table_attrs, dest_table
+      from londiste.table_info order by nr;
+create view pg_temp.triggers as
+    select regexp_replace(pg_get_triggerdef(t.oid), '^CREATE TRIGGER | EXECUTE FUNCTION| FOR EACH', '', 'g') as trigger
+      from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
+     where not t.tgisinternal and n.nspname !~ '^(pg|lond)' order by t.tgrelid::regclass::text, t.tgname;
+create view pg_temp.events as
+    select ev_type, ev_data, ev_extra1, ev_extra2 from pgq.event_template where ev_type !~ '^pgq' order by ev_id;
+select pg_temp.node('q', 'root');
+select pg_temp.node('b', 'branch');
+select pg_temp.node('l', 'leaf');
+
+-- Rule: without a primary key the key is the replica identity, else the smallest unique index without NULLs.
+create table work.several (a int not null, b int not null, c int not null, d int, "e f" int not null, g text);
+create unique index part on work.several (a) where b = 1;
+create unique index expr on work.several (abs(a));
+create unique index nulls on work.several (d);
+create unique index blank on work.several ("e f");
+create index plain on work.several (a);
+alter table work.several add constraint later unique (a) deferrable;
+select * from londiste.local_add_table('q', 'work.several');
+insert into work.several values (1, 1, 1, 1, 1, 'x');
+update work.several set g = 'y';
+delete from work.several;
+truncate work.several;
+select * from londiste.local_remove_table('q', 'work.several');
+select * from londiste.local_add_table('q', 'work.several', array['pkey=a']);
+select trigger from triggers where trigger !~ 'TRUNC';
+select * from londiste.local_remove_table('q', 'work.several');
+create unique index three on work.several (c, b, a);
+create unique index two on work.several (b, a) include (g);
+select * from londiste.local_add_table('q', 'work.several');
+select trigger from triggers where trigger !~ 'TRUNC';
+insert into work.several values (1, 1, 1, 1, 1, 'x');
+update work.several set g = 'y';
+delete from work.several;
+select * from events;
+alter table work.several replica identity using index three;
+select * from londiste.local_change_handler('q', 'work.several', array['backup'], null);
+select trigger from triggers where trigger !~ 'TRUNC';
+alter table work.several add primary key (a);
+select * from londiste.local_change_handler('q', 'work.several', null, null);
+select trigger from triggers where trigger !~ 'TRUNC';
+select * from londiste.local_remove_table('q', 'work.several');
+
+-- Rule: elsewhere a table without a key is taken, and it is told what that means.
+create table work.none (a int);
+select londiste.global_add_table(queue, 'work.none') from unnest(array['b', 'l']) queue;
+select * from londiste.local_add_table('b', 'work.none');
+select * from londiste.local_remove_table('b', 'work.none');
+select * from londiste.local_add_table('l', 'work.none', array['no_merge']);
+select * from londiste.local_remove_table('l', 'work.none');
+select * from londiste.local_add_table('q', 'work.none', array['no_triggers']);
+select * from londiste.local_remove_table('q', 'work.none');
+-- both warnings
+create function work.nothing() returns trigger language plpgsql as 'begin return null; end';
+create trigger "First" after insert on work.none for each row execute function work.nothing();
+select * from londiste.local_add_table('q', 'work.none');
+drop table work.several, work.none;
+truncate pgq.event_template;
+
+-- Rule: a partitioned table is added as one; its parts do not tell their changes once more.
+create table work.parts (id int primary key, v text) partition by range (id);
+create table work.parts_1 partition of work.parts for values from (0) to (10);
+create table work.parts_2 partition of work.parts for values from (10) to (20) partition by range (id);
+create table work.parts_2a partition of work.parts_2 default;
+select * from londiste.local_show_missing('q');
+select * from londiste.local_add_table('q', 'work.parts');
+select trigger from triggers where trigger ~ 'work.parts ';
+select * from londiste.local_show_missing('q');
+insert into work.parts values (1, 'x'), (11, 'y');
+update work.parts set v = 'z' where id = 1;
+insert into work.parts_2a values (12, 'y');
+create table work.parts_3 partition of work.parts for values from (20) to (30);
+insert into work.parts values (20, 'y');
+truncate work.parts;
+select * from events;
+select * from londiste.local_add_table('q', 'work.parts_1');
+select * from londiste.local_add_table('q', 'work.parts_2a');
+select * from londiste.local_remove_table('q', 'work.parts');
+select count(*) from triggers;
+select * from londiste.local_add_table('q', 'work.parts_2a');
+select * from londiste.local_add_table('q', 'work.parts');
+select * from londiste.local_show_missing('q');
+select * from londiste.local_remove_table('q', 'work.parts_2a');
+-- Rule: a leaf may bring several tables into one, also a partitioned one.
+select londiste.global_add_table('l', name) from unnest(array['work.parts_1', 'work.parts_2']) name;
+select * from londiste.local_add_table('l', 'work.parts_1', null, null, 'work.parts');
+select * from londiste.local_add_table('l', 'work.parts_2', null, null, 'work.parts');
+insert into work.parts values (1, 'x');
+insert into work.parts_1 values (1, 'x');
+truncate work.parts;
+select * from londiste.local_remove_table('l', 'work.parts_1');
+insert into work.parts values (1, 'x');
+select * from londiste.local_remove_table('l', 'work.parts_2');
+select count(*) from triggers;

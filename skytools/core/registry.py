@@ -14,6 +14,7 @@ GROUP = "skytools.daemons"
 # Section names that Skytools 3 used for services we have under another name.
 SERVICE_ALIASES = {
     "londiste3": "londiste",
+    "data_maintainer3": "data_maintainer",
     "queue_mover3": "queue_mover",
     "queue_splitter3": "queue_splitter",
     "simple_consumer3": "simple_consumer",

@@ -33,7 +33,11 @@ MAX_FUNCTION = 50
 MAX_DEPTH = 2
 # Packages that may inherit deeper. compat: scripts rely on the classes that Skytools 3 had.
 # londiste: its worker is the worker of a cascade, which is two deep.
-DEEP = {"skytools.compat.pgq": 4, "skytools.daemons.londiste": 3}
+DEEP = {
+    "skytools.compat.pgq": 4,
+    "skytools.daemons.londiste": 3,
+    "skytools.daemons.queue_loader": 3,
+}
 # path -> why it may be longer than MAX_LINES
 LONG: dict[str, str] = {}
 

@@ -92,7 +92,12 @@ class Sink:
         fields: Sequence[str] = match.groups("\\N")
         line = "\t".join(fields)
         if "%" in data or "+" in data:
-            line = decode_line(line)
+            try:
+                line = decode_line(line)
+            except UnicodeDecodeError as exc:
+                raise ApplyError(
+                    f"event {event.id}: table {self._table.name}: its data are no UTF-8"
+                ) from exc
             fields = line.split("\t")
         self._note(operation, line, fields, event[0])
 

@@ -6,8 +6,6 @@ Rows answer to index and name. Source: skytools.psycopgwrapper of Skytools 3.
 
 from __future__ import annotations
 
-from typing import Any
-
 import psycopg2
 import psycopg2.extensions
 import psycopg2.extras
@@ -15,15 +13,8 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a
 from psycopg2.extras import DictCursor as Cursor
 from psycopg2.extras import DictRow
 
-from skytools.core.db import (
-    CONNECTION_DEFAULTS,
-    Args,
-    Database,
-    Query,
-    Row,
-    complete_conninfo,
-)
-from skytools.core.errors import TransientError
+from skytools.core.borrowed import Borrowed
+from skytools.core.db import CONNECTION_DEFAULTS, complete_conninfo
 
 __all__ = [
     "I_AUTOCOMMIT",
@@ -60,29 +51,3 @@ def connect_database(connstr: str, application_name: str = "skytools") -> Connec
         cursor_factory=Cursor,
     )
     return conn
-
-
-class Borrowed(Database):
-    """A script's connection, for our own functions that want a Database.
-
-    Its rows are plain tuples: they are made without a line of Python. Never reconnects.
-    """
-
-    def __init__(self, name: str, conn: Connection) -> None:
-        super().__init__(name, "", autocommit=conn.autocommit)
-        self._conn = conn
-
-    def connect(self) -> Connection:
-        """Return the connection. Raises TransientError when it is lost."""
-        if self._conn is None or self._conn.closed:
-            raise TransientError(f"{self.name}: the connection is lost")
-        return self._conn
-
-    def query(self, query: Query, args: Args = None, *, text_times: bool = False) -> list[Row]:
-        """Run a statement and return all its rows as tuples."""
-        conn: Any = self.connect()
-        factory, conn.cursor_factory = conn.cursor_factory, None
-        try:
-            return super().query(query, args, text_times=text_times)
-        finally:
-            conn.cursor_factory = factory

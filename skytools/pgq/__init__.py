@@ -12,6 +12,7 @@ from skytools.pgq.consumer import Consumer
 from skytools.pgq.coop import CoopConsumer, CoopConsumerConfig
 from skytools.pgq.keyed import KeyedConsumer, KeyedConsumerConfig
 from skytools.pgq.local import LocalConsumer, LocalConsumerConfig
+from skytools.pgq.outbox import Outbox
 from skytools.pgq.producer import NewEvent, insert_event, insert_event_at, insert_events
 from skytools.pgq.remote import RemoteConsumer, SerialConsumer
 from skytools.pgq.rows import RowChange, is_row_change, row_change
@@ -36,6 +37,7 @@ __all__ = [
     "LocalConsumer",
     "LocalConsumerConfig",
     "NewEvent",
+    "Outbox",
     "QueueInfo",
     "RemoteConsumer",
     "RemoteConsumerConfig",

@@ -18,6 +18,7 @@ time to come to the tick before, then has the table copied anew after the script
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import time
 from collections.abc import Iterable
@@ -386,9 +387,9 @@ class _Scripts:
 
 
 def _names(text: str, table: TableInfo) -> bool:
-    """Tell whether a script has the name of a table anywhere."""
-    words = (names.split(table.name)[1], names.split(table.dest)[1])
-    return any(word.lower() in text.lower() for word in words)
+    """Tell whether a script has the name of a table as a word anywhere."""
+    words = {names.split(one)[1].replace('"', '""') for one in (table.name, table.dest)}
+    return any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) for word in words)
 
 
 def _plain(table: TableInfo) -> bool:

@@ -46,7 +46,7 @@ def test_the_tree_is_shown(make_site):
     lines = [line.rstrip() for line in site.setadm("b", "status").splitlines()]
     assert lines[0] == "Queue: q   Local node: b"
     assert lines[2] == "a (root)"
-    assert {"  +--: b (branch)", "       +--: c (leaf)", "d (DEAD)"} <= set(lines)
+    assert {"  +--: b (branch)", "     +--: c (leaf)", "d (DEAD)"} <= set(lines)
     assert all(line[30:].startswith("Lag: ") for line in lines if "Tick" in line)
     compact = site.setadm("b", "status", "--compact").splitlines()
     assert [line.split()[0] for line in compact[2:] if line] == ["a", "b", "c", "d"]

@@ -188,7 +188,7 @@ def _below(one: Seen, indent: str, colour: bool) -> Iterator[str]:
     for child in one.children:
         last = child is one.children[-1]
         yield f"{indent}  +--: {_title(child)}"
-        deeper = indent + ("     " if last else "  |  ")
+        deeper = indent + ("   " if last else "  |")
         yield from _beside(child, deeper, colour)
         yield from _below(child, deeper, colour)
 

@@ -17,7 +17,7 @@ import sys
 
 from skytools.walmgr import codec
 from skytools.walmgr.batch import Children
-from skytools.walmgr.link import Place, quote
+from skytools.walmgr.link import Place, start_fast
 from skytools.walmgr.store import Archive
 from skytools.walmgr.wal import WalError, kind_of
 
@@ -38,7 +38,7 @@ def archive_command(program: str, ini: str) -> str:
     A shell that does not find the program says 127, ssh says 255, a killed child 128 and more:
     each would end the archiver process uncounted, so all of them become 1.
     """
-    words = " ".join(quote(word.replace("%", "%%")) for word in (program, ini))
+    words = start_fast(program, ini).replace("%", "%%")
     known = f'"pg_wal/{SENT}/%f"'
     return (
         f'test "%p" -ef {known} && rm -f {known} || '

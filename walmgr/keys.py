@@ -7,7 +7,7 @@ from pathlib import Path
 
 from skytools.core.errors import UsageError
 from skytools.walmgr.files import make_folder, write_text
-from skytools.walmgr.link import quote
+from skytools.walmgr.link import start_fast
 from skytools.walmgr.site import Site
 
 NAMES = ("id_ed25519", "id_ecdsa", "id_rsa")
@@ -39,7 +39,7 @@ def allow(site: Site, key: str, into: Path) -> str:
     words = next((line.split() for line in key.splitlines() if line.split()[:1]), [])
     if len(words) < 2 or not words[0].startswith(KINDS):
         raise UsageError("this is no public key of OpenSSH: a line like 'ssh-ed25519 AAAA... name'")
-    command = f"{quote(site.program)} {quote(str(site.ini))} xserve"
+    command = f"{start_fast(site.program, str(site.ini))} xserve"
     line = f'restrict,command="{_escaped(command)}" {" ".join(words)}'
     present = into.read_text(encoding="utf-8") if into.exists() else ""
     kept = [one for one in present.splitlines() if words[1] not in one.split()]

@@ -50,6 +50,16 @@ class Place:
         return remote_command(self.ssh, self.host, [self.program, self.ini, *verb])
 
 
+def start_fast(program: str, ini: str) -> str:
+    """Return shell text that starts walmgr on an ini as quickly as it goes."""
+    import sys
+
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    fast = os.path.join(package, "walmgr", "fast.py")
+    words = [sys.executable, "-IS", fast, os.path.dirname(package), program, ini]
+    return " ".join(map(quote, words))
+
+
 def split_host(path: str) -> tuple[str, str]:
     """Split "host:/path"; the host may be missing. Source: the rsync targets of Skytools 3."""
     head, colon, tail = path.partition(":")

@@ -14,7 +14,7 @@ import time
 from skytools.walmgr import codec
 from skytools.walmgr.ahead import Spool
 from skytools.walmgr.archive import failed
-from skytools.walmgr.link import Place, quote
+from skytools.walmgr.link import Place, start_fast
 from skytools.walmgr.page import check_content
 from skytools.walmgr.store import Archive, Found, is_held
 from skytools.walmgr.wal import SEGMENT, WalError, kind_of
@@ -40,7 +40,7 @@ def restore_command(program: str, ini: str, *, standby: bool) -> str:
     A standby tries again after a failure; a recovery to the end must not mistake it for the end.
     143 is the server's own SIGTERM.
     """
-    words = " ".join(quote(word.replace("%", "%%")) for word in (program, ini))
+    words = start_fast(program, ini).replace("%", "%%")
     other = 1 if standby else BROKEN
     return (
         f'{words} xrestore "%f" "%p" "%r"; case $? in {PRESENT}) exit 0;; {ABSENT}) exit 1;; '

@@ -56,6 +56,15 @@ def make_walmgr(folder: Path) -> Path:
     return launcher
 
 
+def as_started_by(program: Path, command: str) -> str:
+    """Return one of our commands for servers as that walmgr would write it."""
+    python = program.read_text(encoding="utf-8").split("\n", 1)[0].removeprefix("#!")
+    folder = program.parent if (program.parent / "skytools").is_dir() else ROOT
+    command = command.replace(f"'{sys.executable}'", f"'{python}'")
+    command = command.replace(f"'{ROOT}'", f"'{folder}'")
+    return command.replace(f"'{ROOT}/skytools", f"'{folder}/skytools")
+
+
 def _copied(site: Path, folder: Path) -> Path:
     """Copy what walmgr needs of this checkout and its environment."""
     for name in PACKAGES:

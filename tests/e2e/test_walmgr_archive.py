@@ -58,9 +58,7 @@ def in_shell(hosts: Hosts, command: str, name: str, path: str) -> int:
 def test_a_servers_wal_is_archived_whole(make_hosts: MakeHosts) -> None:
     hosts = make_hosts(start=False)
     hosts.folder("w/logs.complete")
-    hosts.primary.settings.update(
-        archive_mode="on", archive_command=archive_command(str(hosts.program), str(hosts.ini))
-    )
+    hosts.primary.settings.update(archive_mode="on", archive_command=hosts.archive_command)
     hosts.primary.start()
     database = hosts.sql(hosts.primary)
     wanted = []
@@ -149,8 +147,8 @@ def test_an_archive_that_is_not_mounted_is_neither_made_nor_empty(host: Hosts) -
 
 
 def test_only_a_missing_file_is_absent(host: Hosts) -> None:
-    command = restore_command(str(host.program), str(host.ini), standby=False)
-    standby = restore_command(str(host.program), str(host.ini), standby=True)
+    command = host.restore_command(standby=False)
+    standby = host.restore_command(standby=True)
     assert in_shell(host, command, SIX.name, "pg_wal/x") == 1
     assert host.walmgr("xarchive", f"pg_wal/{FIVE.name}", FIVE.name).code == 0
     assert in_shell(host, command, FIVE.name, "pg_wal/x") == 0
@@ -177,7 +175,8 @@ def test_a_program_that_cannot_start_never_ends_recovery(host: Hosts, ini: str) 
 def test_paths_with_odd_characters_reach_the_program(host: Hosts) -> None:
     odd = host.root / "it's 100% odd.ini"
     odd.write_text(host.ini.read_text())
-    command = archive_command(str(host.program), str(odd))
+    host.ini = odd
+    command = host.archive_command
     assert in_shell(host, command, FIVE.name, f"pg_wal/{FIVE.name}") == 0
 
 
@@ -247,7 +246,7 @@ def test_a_cut_or_damaged_transfer_is_refused(host: Hosts) -> None:
 
 def test_a_backlog_goes_in_batches_and_never_by_a_stale_mark(host: Hosts) -> None:
     """One call takes in what waits behind; a mark counts for the very same file only."""
-    command = archive_command(str(host.program), str(host.ini))
+    command = host.archive_command
     names = []
     segment = FIVE
     for _ in range(6):

@@ -12,7 +12,6 @@ import pytest
 
 from skytools.core.db import Database
 from skytools.core.pgserver import PrivateServer
-from skytools.walmgr.archive import archive_command
 from tests.fixtures.wait import wait_until
 from tests.fixtures.walmgr import Hosts, MakeHosts, snapshot
 
@@ -23,9 +22,7 @@ def archived(make_hosts: MakeHosts) -> Hosts:
     hosts = make_hosts(start=False, archive_compression="lz4")
     hosts.folder("w/logs.complete")
     hosts.folder("w/logs.partial")
-    hosts.primary.settings.update(
-        archive_mode="on", archive_command=archive_command(str(hosts.program), str(hosts.ini))
-    )
+    hosts.primary.settings.update(archive_mode="on", archive_command=hosts.archive_command)
     hosts.primary.start()
     return hosts
 

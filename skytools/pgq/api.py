@@ -216,6 +216,11 @@ def retry_events(db: Database, batch_id: int, events: Iterable[tuple[int, int]])
     db.value(_EVENTS_RETRY, (batch_id, list(ids), list(seconds)))
 
 
+def has_dead_letters(db: Database) -> bool:
+    """Tell whether the database can take events at fault out of a batch: PgQ 4.0 and later."""
+    return db.value("select to_regproc('pgq.fail_events')") is not None
+
+
 def fail_events(
     db: Database, batch_id: int, reasons: Mapping[int, str], limits: RetryLimits
 ) -> list[Fate]:

@@ -163,6 +163,11 @@ class BaseConsumer(Daemon[ConsumerConfig]):
         """Make sure that queue and consumer exist, listen for ticks, make the reader."""
         cfg = self.cfg
         queue_id = self.queue_id()
+        if cfg.max_tries and not self.ordered and not api.has_dead_letters(self.db):
+            raise SkytoolsError(
+                "max_tries needs PgQ 4.0 in the database: run there alter extension pgq update,"
+                " or leave max_tries out"
+            )
         if not self.registered():
             self._auto_register()
         self._seen_registered = True

@@ -226,3 +226,17 @@ def test_a_serial_consumer_lets_nothing_overtake(queue, make_consumer, target):
     fail(consumer, times=4)
     assert done(target) == []
     assert queue.db.value("select count(*) from pgq.failed_queue") == 0
+
+
+def test_max_tries_on_a_database_of_3_5_says_what_is_missing(queue, table, make_consumer):
+    queue.db.execute(
+        """do $$ declare f regprocedure; begin
+               for f in select oid::regprocedure from pg_proc
+                         where pronamespace = 'pgq'::regnamespace and proname = 'fail_events' loop
+                   execute format('alter extension pgq drop function %s', f);
+                   execute format('drop function %s', f);
+               end loop; end $$"""
+    )
+    with pytest.raises(SkytoolsError, match=r"max_tries needs PgQ 4\.0 in the database: run there"):
+        make_consumer(Writer, max_tries=3).step()
+    make_consumer(Writer).step()

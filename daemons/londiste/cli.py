@@ -22,6 +22,7 @@ from skytools.daemons.londiste.node_hooks import LondisteHooks
 from skytools.daemons.londiste.progress import Progress
 from skytools.pgq.admin.cli import add_commands, arrange
 from skytools.pgq.admin.cli import run as run_admin
+from skytools.pgq.admin.commands import COMMANDS as ADMIN_COMMANDS
 from skytools.pgq.admin.site import Site
 
 SERVICE = "londiste"
@@ -93,11 +94,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _main(p: argparse.ArgumentParser, arranged: list[str]) -> int:
-    opts = p.parse_args(arranged)
-    if opts.config is None:
-        raise UsageError("which ini? Give its path, or --ini for a template")
-    if not hasattr(opts, "own") and not hasattr(opts, "admin"):
+    # One word alone would be taken for the command.
+    words = [word for word in arranged if not word.startswith("-") and "=" not in word]
+    if not {"-h", "--help", "-V", "--version"}.intersection(arranged) and len(words) < 2:
+        known = {one.name for one in (*COMMANDS, *ADMIN_COMMANDS)}
+        if not words or words[0] in known:
+            raise UsageError("which ini? Give its path, or --ini for a template")
         raise UsageError("command missing; `londiste --help` lists them")
+    opts = p.parse_args(arranged)
     loaded = load(LondisteConfig, opts.config, SERVICE, _overrides(opts.set))
     cfg = loaded.config
     level = logging.WARNING if opts.quiet else logging.DEBUG if opts.verbose else logging.INFO

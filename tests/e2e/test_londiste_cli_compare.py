@@ -108,7 +108,7 @@ def test_compare_is_exact_under_load_and_keeps_nobody_out(chain, cli, load):
 def test_repair_is_safe_while_replay_goes_on(chain, cli, load):
     """Differences go, whatever replay does meanwhile to the same rows; nothing of it is lost."""
     root = chain["root"]
-    chain.wait_applied("leaf")
+    cli("leaf", "wait-root")
 
     def touch(db, number):
         write(db, number)
@@ -138,7 +138,7 @@ def test_repair_writes_a_script_that_makes_equal(chain, cli):
     Then only rows for which a condition holds; names, texts and times come out right.
     """
     leaf = chain["leaf"]
-    chain.wait_applied("leaf")
+    cli("leaf", "wait-root")
     broken(leaf)
     done = cli.json("leaf", "repair", "acc")[0]
     assert (done["inserts"], done["updates"], done["deletes"]) == (7, 10, 3)

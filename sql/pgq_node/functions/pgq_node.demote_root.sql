@@ -20,7 +20,7 @@
 --      update: pgq.queue, pgq_node.node_info, pgq_node.local_state
 --      insert: pgq.tick
 -- Locks:
---      node_info row: FOR UPDATE; queue row
+--      node_info row: FOR NO KEY UPDATE, which foreign keys to it do not wait for; queue row
 --      step 2: the queue's ticker lock; parent of the event tables: EXCLUSIVE
 -- Raises:
 --      object_not_in_prerequisite_state - step 2 or 3 before step 1
@@ -36,7 +36,7 @@ declare
     q record;
 begin
     select n.node_type, n.node_name, n.worker_name into node
-      from pgq_node.node_info n where n.queue_name = i_queue_name for update;
+      from pgq_node.node_info n where n.queue_name = i_queue_name for no key update;
     if not found then
         ret_code := 404;
         ret_note := format('Node not initialized for queue: %s', i_queue_name);

@@ -17,7 +17,7 @@
 --      insert: by pgq.ticker, if the worker died before it ticked
 --      setval: sequences of the queue
 -- Locks:
---      node_info and queue row: FOR UPDATE; the queue's ticker lock
+--      node_info row: FOR NO KEY UPDATE; queue row: FOR UPDATE; the queue's ticker lock
 -- Raises:
 --      undefined_object - a tick is missing, and ticking is paused
 -- ----------------------------------------------------------------------
@@ -33,7 +33,7 @@ begin
       from pgq_node.node_info n
       left join pgq_node.local_state l on l.queue_name = n.queue_name and l.consumer_name = n.worker_name
      where n.queue_name = i_queue_name
-       for update of n;
+       for no key update of n;
     if not found then
         ret_code := 404;
         ret_note := format('Node not initialized for queue: %s', i_queue_name);

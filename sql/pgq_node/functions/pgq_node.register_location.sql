@@ -15,7 +15,7 @@
 --      insert, update: pgq_node.node_location
 --      insert: by pgq.insert_event, event pgq.location-info
 -- Locks:
---      node_info row: FOR UPDATE
+--      node_info row: FOR NO KEY UPDATE, which foreign keys to it do not wait for
 -- Raises:
 --      null_value_not_allowed - no name of queue or node
 --      as pgq.insert_event - on a root that is being demoted
@@ -29,7 +29,7 @@ begin
     if i_queue_name is null or i_node_name is null then
         raise exception 'names of queue and node must not be NULL' using errcode = 'null_value_not_allowed';
     end if;
-    select n.node_type into the_type from pgq_node.node_info n where n.queue_name = i_queue_name for update;
+    select n.node_type into the_type from pgq_node.node_info n where n.queue_name = i_queue_name for no key update;
 
     if i_node_location is null then
         update pgq_node.node_location l set dead = coalesce(i_dead, false)

@@ -20,7 +20,7 @@
 --      insert: pgq_node.subscriber_info
 --      insert, update: by pgq.register_consumer_at
 -- Locks:
---      node_info row: FOR UPDATE, so that two callers do not register the same
+--      node_info row: FOR NO KEY UPDATE, which foreign keys to it do not wait for, so that two callers do not register the same
 -- Raises:
 --      null_value_not_allowed - no name of worker
 --      undefined_object - the tick is not here
@@ -35,7 +35,7 @@ declare
     mark_name text := format('.%s.watermark', i_remote_node_name);
 begin
     select n.node_type, n.node_name into node
-      from pgq_node.node_info n where n.queue_name = i_queue_name for update;
+      from pgq_node.node_info n where n.queue_name = i_queue_name for no key update;
     if not found then
         ret_code := 404;
         ret_note := format('Unknown queue: %s', i_queue_name);

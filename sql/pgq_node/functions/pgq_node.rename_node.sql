@@ -19,7 +19,7 @@
 -- Tables:
 --      insert, update, delete: all of pgq_node, pgq.consumer, pgq.subscription
 -- Locks:
---      node_info row: FOR UPDATE
+--      node_info row: FOR NO KEY UPDATE, which foreign keys to it do not wait for
 -- Raises:
 --      nothing of its own
 -- ----------------------------------------------------------------------
@@ -30,7 +30,7 @@ declare
     old_place text;
     new_place text;
 begin
-    perform 1 from pgq_node.node_info n where n.queue_name = i_queue_name for update;
+    perform 1 from pgq_node.node_info n where n.queue_name = i_queue_name for no key update;
     select l.node_location into old_place
       from pgq_node.node_location l where l.queue_name = i_queue_name and l.node_name = i_old_name;
     select l.node_location into new_place

@@ -15,7 +15,7 @@
 -- Tables:
 --      update: pgq.queue
 -- Locks:
---      node_info row: FOR UPDATE; queue row
+--      node_info row: FOR NO KEY UPDATE, which foreign keys to it do not wait for; queue row
 -- Raises:
 --      nothing
 -- ----------------------------------------------------------------------
@@ -25,7 +25,7 @@ declare
     the_type text;
     the_queue_id integer;
 begin
-    select n.node_type into the_type from pgq_node.node_info n where n.queue_name = i_queue_name for update;
+    select n.node_type into the_type from pgq_node.node_info n where n.queue_name = i_queue_name for no key update;
     if not found then
         ret_code := 404;
         ret_note := format('Node not initialized for queue: %s', i_queue_name);

@@ -16,7 +16,7 @@
 --      delete: pgq_node.node_location, pgq_node.subscriber_info, pgq.subscription, pgq.consumer
 --      insert: by pgq.insert_event, event pgq.unregister-location
 -- Locks:
---      node_info row: FOR UPDATE
+--      node_info row: FOR NO KEY UPDATE, which foreign keys to it do not wait for
 -- Raises:
 --      as pgq.insert_event - on a root that is being demoted
 -- ----------------------------------------------------------------------
@@ -28,7 +28,7 @@ declare
     reader text;
 begin
     select n.node_type, n.node_name, n.worker_name into node
-      from pgq_node.node_info n where n.queue_name = i_queue_name for update;
+      from pgq_node.node_info n where n.queue_name = i_queue_name for no key update;
     if node.node_name = i_node_name then
         ret_code := 403;
         ret_note := 'Cannot drop node''s own location';

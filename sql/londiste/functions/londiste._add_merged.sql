@@ -33,7 +33,7 @@ begin
         select s.queue_name, s.table_name, s.local
           from londiste._siblings(i_queue_name, dest) s
          where s.queue_name <> i_queue_name and i_state is distinct from 'ok' and (s.local or not opts.merge_all)
-         order by s.local desc, s.queue_name
+         order by s.local, s.queue_name
     loop
         code := 405;
         if other.local then

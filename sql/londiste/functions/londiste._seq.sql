@@ -34,14 +34,15 @@ end;
 $$ language plpgsql set search_path = pg_catalog, pg_temp;
 
 -- ----------------------------------------------------------------------
--- Function: londiste._seq_ahead(1)
+-- Function: londiste._seq_ahead(2)
 --
---      Choose the value to publish for a sequence of the root: 30000 steps ahead of what is used, so that a node that
+--      Choose the value to publish for a sequence of the root: three buffers ahead of what is used, so that a node that
 --      takes over does not give out a value a second time. Near the end of its range it is half of what is left. A
 --      sequence that cycles is published as it is.
 --
 -- Parameters:
 --      i_seq_name  - name
+--      i_buffer    - number of steps
 -- Returns:
 --      value; NULL: there is no such sequence
 -- Tables:
@@ -51,7 +52,7 @@ $$ language plpgsql set search_path = pg_catalog, pg_temp;
 -- Raises:
 --      nothing
 -- ----------------------------------------------------------------------
-create or replace function londiste._seq_ahead(i_seq_name text)
+create or replace function londiste._seq_ahead(i_seq_name text, i_buffer bigint default 10000)
 returns bigint as $$
 declare
     seq constant record := londiste._seq(i_seq_name);
@@ -61,8 +62,8 @@ begin
         return seq.last_value;
     end if;
     room := (case when seq.step > 0 then seq.high else seq.low end)::numeric - seq.last_value;
-    return seq.last_value + case when seq.step > 0 then least(seq.step * 30000::numeric, trunc(room / 2))
-                                 else greatest(seq.step * 30000::numeric, trunc(room / 2)) end;
+    return seq.last_value + case when seq.step > 0 then least(3::numeric * i_buffer * seq.step, trunc(room / 2))
+                                 else greatest(3::numeric * i_buffer * seq.step, trunc(room / 2)) end;
 end;
 $$ language plpgsql set search_path = pg_catalog, pg_temp;
 

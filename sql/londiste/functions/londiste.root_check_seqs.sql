@@ -7,7 +7,7 @@
 --
 -- Parameters:
 --      i_queue_name    - name of the queue
---      i_buffer        - how many steps before; less than 10: 10000
+--      i_buffer        - how many steps before; what is published is three times as far ahead. Less than 10: 10000
 -- Returns:
 --      100 - done; the note names sequences that are missing
 --      402 - this is not the root
@@ -43,7 +43,7 @@ begin
     end if;
     for seq in
         select s.seq_name, s.last_value as published, f.last_value, f.step, f.cycle,
-               londiste._seq_ahead(s.seq_name) as ahead
+               londiste._seq_ahead(s.seq_name, buffer) as ahead
           from londiste.seq_info s
          cross join lateral londiste._seq(s.seq_name) f
          where s.queue_name = i_queue_name and s.local

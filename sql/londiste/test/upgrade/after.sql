@@ -17,7 +17,6 @@ begin
     assert exists (select 1 from pg_constraint where conname = 'copied_pkey'), 'dropped index';
     select * into res from londiste.local_remove_table('q', 'parent');
     assert res.ret_code = 200, res.ret_note;
-    -- Only that of the foreign key's other end has none of its own.
     assert not exists (select 1 from pg_trigger where tgname ~ '^_londiste'), 'triggers';
     assert not exists (select 1 from londiste.seq_info), 'sequence of a removed table';
 end;

@@ -97,7 +97,7 @@ def _main(p: argparse.ArgumentParser, arranged: list[str]) -> int:
     # One word alone would be taken for the command.
     words = [word for word in arranged if not word.startswith("-") and "=" not in word]
     if not {"-h", "--help", "-V", "--version"}.intersection(arranged) and len(words) < 2:
-        known = {one.name for one in (*COMMANDS, *ADMIN_COMMANDS)}
+        known = {one.name for one in COMMANDS} | {one.name for one in ADMIN_COMMANDS}
         if not words or words[0] in known:
             raise UsageError("which ini? Give its path, or --ini for a template")
         raise UsageError("command missing; `londiste --help` lists them")

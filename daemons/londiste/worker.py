@@ -15,6 +15,7 @@ from skytools.daemons.londiste.config import LondisteConfig
 from skytools.daemons.londiste.metrics import WorkerMetrics
 from skytools.daemons.londiste.replay import CASCADE, OWN, Replay
 from skytools.daemons.londiste.sync import Sync
+from skytools.daemons.londiste.verify.audit import Audit
 from skytools.pgq import Batch, CascadedWorker, Event
 from skytools.pgq import api as pgq
 from skytools.pgq.batch import BatchReader
@@ -56,6 +57,7 @@ class LondisteWorker(CascadedWorker):
         self._role_on: object = None  # the connection that has the role of a replica
         self._version = ""
         self._block: list[Event] = []
+        self.audit = Audit(ctx.metrics, cfg)
         self._seqs_at = self._pending_at = float("-inf")
         self._busy = 0
 
@@ -63,6 +65,7 @@ class LondisteWorker(CascadedWorker):
 
     def look(self) -> NodeState:
         """Read the state of the node."""
+        self.audit.start()
         state = super().look()
         self.metrics.node(state)
         return state
@@ -89,7 +92,8 @@ class LondisteWorker(CascadedWorker):
         self._let_go()
 
     def close(self) -> None:
-        """End the copies and the thread of the applier."""
+        """End the copies, the audit and the thread of the applier."""
+        self.audit.close()
         self.sync.close()
         if self.replay is not None:
             self.replay.out.close()

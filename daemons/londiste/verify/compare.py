@@ -47,6 +47,7 @@ def compare(
     found = []
     for table in tables:
         pair = session.pair(table)
+        log.info("Comparing %s with %s at tick %d", table.name, pair.source.name, pair.tick)
         one = compare_pair(session, pair, count_only=count_only)
         found.append(one)
         session.progress.clear()
@@ -61,7 +62,6 @@ def compare_pair(session: Session, pair: Pair, *, count_only: bool) -> Compariso
     """Compare one table that has been opened."""
     started = time.monotonic()
     cfg = session.cfg
-    log.info("Comparing %s with %s at tick %d", pair.table.name, pair.source.name, pair.tick)
     session.progress.begin(f"compare {pair.table.name}", pair.scan.bytes)
     if cfg.compare_sql and not count_only:
         src, dst = _by_own_query(pair, cfg.compare_sql)

@@ -121,6 +121,11 @@ class Session:
         self._open[source.location] = opened
         return opened
 
+    def cancel(self) -> None:
+        """End what is being read, from another thread."""
+        for opened in list(self._open.values()):
+            opened.readers.cancel()
+
     def close(self) -> None:
         """Let all snapshots go."""
         for opened in self._open.values():

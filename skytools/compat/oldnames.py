@@ -64,13 +64,6 @@ GONE |= dict.fromkeys(
     GONE["TableStruct"],
 )
 
-PGQ_GONE = {
-    "CascadeAdmin": "its commands are those of setadm",
-    "MemberInfo": "read pgq_node.get_queue_locations()",
-    "NodeInfo": "read pgq_node.get_node_info()",
-    "QueueInfo": "read pgq_node.get_node_info() of each node",
-}
-
 # Modules of the top-level `pgq`; the names of python3-pgq -> ours.
 PGQ_MODULES = {
     f"pgq.{name}": f"skytools.compat.pgq.{name}"
@@ -80,6 +73,8 @@ PGQ_MODULES = {
     )
 }
 PGQ_MODULES["pgq.cascade.consumer"] = "skytools.compat.pgq.cascadedconsumer"
+PGQ_MODULES["pgq.cascade.admin"] = "skytools.compat.pgq.cascadeadmin"
+PGQ_MODULES["pgq.cascade.nodeinfo"] = "skytools.compat.pgq.nodeinfo"
 PGQ_MODULES["pgq.cascade.worker"] = "skytools.compat.pgq.cascadedworker"
 
 WHERE = {name: module for module, names in NAMES.items() for name in names.split()}
@@ -98,9 +93,7 @@ def value(name: str) -> object:
 
 
 def pgq_value(name: str) -> object:
-    """Return what `pgq.<name>` is. Raises AttributeError, which says what to use instead."""
-    if name in PGQ_GONE:
-        raise AttributeError(f"pgq.{name} of python3-pgq is not here: {PGQ_GONE[name]}")
+    """Return what `pgq.<name>` is. Raises AttributeError."""
     return getattr(importlib.import_module("skytools.compat.pgq"), name)
 
 

@@ -51,19 +51,22 @@ def status(job: Job) -> int:
     local = job.cascade.local
     job.cascade.widen()
     seen = look_around(job)
-    roots = grow(seen)
+    lines = tree(seen, compact=bool(job.switch("compact")), colour=job.out.terminal)
     if job.out.as_json:
         job.out.data({"queue": job.cascade.queue, "local_node": local.name,
                       "nodes": [_facts(one) for one in seen.values()]})  # fmt: skip
         return 0
     job.out.line(f"Queue: {job.cascade.queue}   Local node: {local.name}")
     job.out.line()
-    colour = job.out.terminal
-    for root in roots:
-        draw = _compact if job.switch("compact") else _full
-        for line in draw(root, colour):
-            job.out.line(line)
+    for line in lines:
+        job.out.line(line)
     return 0
+
+
+def tree(seen: Mapping[str, Seen], *, compact: bool = False, colour: bool = False) -> list[str]:
+    """Return the lines of the tree."""
+    draw = _compact if compact else _full
+    return [line for root in grow(seen) for line in draw(root, colour)]
 
 
 def look_around(job: Job) -> dict[str, Seen]:

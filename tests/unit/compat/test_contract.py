@@ -231,6 +231,17 @@ pgq.CascadedWorker.copy_event dst_curs ev filtered_copy
 pgq.CascadedWorker.flush_events dst_curs
 pgq.CascadedWorker.create_branch_tick dst_db tick_id tick_time
 pgq.CascadedWorker.publish_local_wm src_db dst_db
+pgq.CascadeAdmin svc_name dbname args
+pgq.CascadeAdmin.start
+pgq.MemberInfo row
+pgq.NodeInfo queue_name row main_worker= node_name= location=
+pgq.QueueInfo queue_name info_row member_rows
+pgq.QueueInfo.get_member name
+pgq.QueueInfo.get_node name
+pgq.QueueInfo.add_node node
+pgq.QueueInfo.tag_dead node_name
+pgq.QueueInfo.print_tree
+pgq.QueueInfo.print_tree_compact
 """
 
 VALUES = """DBError I_AUTOCOMMIT I_READ_COMMITTED I_REPEATABLE_READ I_SERIALIZABLE UsageError
@@ -255,7 +266,8 @@ MODULES = """skytools.adminscript skytools.basetypes skytools.config skytools.fi
 skytools.gzlog skytools.hashtext skytools.installer_config skytools.natsort skytools.parsing
 skytools.psycopgwrapper skytools.querybuilder skytools.quoting skytools.scripting
 skytools.skylog skytools.sockutil skytools.sqltools skytools.timeutil skytools.tnetstrings
-skytools.utf8 pgq.baseconsumer pgq.cascade pgq.cascade.consumer pgq.cascade.worker pgq.consumer
+skytools.utf8 pgq.baseconsumer pgq.cascade pgq.cascade.admin pgq.cascade.consumer
+pgq.cascade.nodeinfo pgq.cascade.worker pgq.consumer
 pgq.coopconsumer pgq.event pgq.localconsumer pgq.producer pgq.remoteconsumer pgq.status"""
 
 LINES = [line.split() for line in FUNCTIONS.strip().splitlines()]
@@ -325,9 +337,6 @@ def test_what_is_gone_says_what_to_use():
     for name in oldnames.GONE:
         with pytest.raises(AttributeError, match="is no more: "):
             getattr(skytools, name)
-    for name in oldnames.PGQ_GONE:
-        with pytest.raises(AttributeError, match="is not here: "):
-            getattr(pgq, name)
     with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
         _ = skytools.nonsense
     with pytest.raises(ImportError):

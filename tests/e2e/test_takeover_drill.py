@@ -68,7 +68,8 @@ class Writer(threading.Thread):
 
 @pytest.fixture
 def drill(make_server, tmp_path, spawn):
-    servers = {name: make_server(name) for name in NAMES}
+    # What is committed survives kill -9 of the server: that is promised to the writer.
+    servers = {name: make_server(name, synchronous_commit="on") for name in NAMES}
     site = Site(tmp_path, spawn)
     for name in NAMES:
         db = Database(name, servers[name].conninfo(TEMPLATE), autocommit=True)

@@ -16,6 +16,8 @@ from skytools.pgq.node import Location
 NOT_INSTALLED = frozenset(("3F000", "42P01", "42883"))
 # A dead host must not hold up a command for minutes.
 CONNECT_TIMEOUT = "5"
+DURABLE = """select set_config('synchronous_commit',
+    replace(current_setting('synchronous_commit'), 'off', 'local'), false)"""
 
 
 class Node:
@@ -59,6 +61,20 @@ def look_at(db: Database, queue: str) -> NodeInfo | None:
         db.rollback()
 
 
+def open_database(name: str, conninfo: str) -> Database:
+    """Return a connection whose commits are on disk, whatever the server's settings.
+
+    A root that forgot in a crash that it was closed would be a second root.
+    """
+    db = Database(name, conninfo, application_name="cascade admin")
+    db.on_connect(_durable)
+    return db
+
+
+def _durable(db: Database) -> None:
+    db.query_alone(DURABLE)
+
+
 class Cascade:
     """All nodes, as the local one knows them; connected to when needed.
 
@@ -68,7 +84,7 @@ class Cascade:
     def __init__(self, site: Site, dead: Iterable[str] = ()) -> None:
         self.site = site
         self.queue = site.queue
-        self.db = Database("node_db", site.db, application_name="cascade admin")
+        self.db = open_database("node_db", site.db)
         self.dead = set(dead)
         self._nodes: dict[str, Node] = {}
         self._locations: dict[str, Location] | None = None

@@ -162,8 +162,7 @@ class Cascade:
         text = f"{location} {self.site.extra_connstr}".strip()
         if "connect_timeout" not in text:
             text = merge_conninfo(text, connect_timeout=CONNECT_TIMEOUT)
-        db = Database(f"node {name}" if name else "provider", text,
-                      application_name="cascade admin")  # fmt: skip
+        db = open_database(f"node {name}" if name else "provider", text)
         made = Node(name, self.queue, db, location)
         if not name:
             try:

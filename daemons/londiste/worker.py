@@ -56,6 +56,7 @@ class LondisteWorker(CascadedWorker):
         self.replay: Replay | None = None
         self._role_on: object = None  # the connection that has the role of a replica
         self._version = ""
+        self._where: str | None = None
         self._block: list[Event] = []
         self.audit = Audit(ctx.metrics, cfg)
         self._seqs_at = self._pending_at = float("-inf")
@@ -101,21 +102,24 @@ class LondisteWorker(CascadedWorker):
     # batches
 
     def make_reader(self, where: str | None) -> BatchReader:
-        """Return the reader; with local_only it leaves out tables that are not here."""
-        if self.cfg.local_only:
-            where = self._local_only(where)
+        """Return the reader of the provider's queue."""
         options = self.reader_options(where)
         return _Reader(self, self.db, self.cfg.queue_name, self.position_name, **options)
 
-    def _local_only(self, where: str | None) -> str:
-        tables = api.tables(self.target, self.cfg.queue_name)
-        self.target.commit()
+    def _only_ours(self) -> str | None:
+        """Return the condition of the events that a leaf reads with local_only."""
+        if not self.cfg.local_only:
+            return None
+        if self.state.node_type is not NodeType.LEAF or self.state.combined_queue:
+            log.warning("local_only has no effect: all events are handed on by this node")
+            return None
         kinds = "ev_type like 'pgq.%' or ev_type like 'londiste.%'"
         if not self.cfg.local_only_drop_execute:
             kinds += " or ev_type = 'EXECUTE'"
-        ours = pgq.table_condition(self.db, [one.name for one in tables if one.local])
-        self.db.commit()
-        return f"({where or 'true'}) and ({kinds} or {ours})"
+        assert self.replay is not None
+        tables = [one.name for one in self.replay.tables.values() if one.local]
+        ours = pgq.table_condition(self.target, tables)
+        return f"({kinds} or {ours})"
 
     def gathers(self) -> tuple[int, ...]:
         """Return how many events a batch should have at least, the best first; (): any.
@@ -199,6 +203,9 @@ class LondisteWorker(CascadedWorker):
         if version != self._version:
             self.refresh()
             self._version = version
+            self._where = self._only_ours()
+        if self._where is not None:
+            batch.reader.where = self._where
         self.replay.begin(batch)
         return self.replay
 

@@ -3,8 +3,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
+from skytools.core.config import load
+from skytools.core.db import Database
+from skytools.core.errors import ConfigError, DatabaseError
+from skytools.daemons.londiste import api, scripts
+from skytools.daemons.londiste.config import LondisteConfig
 from tests.fixtures.londiste import fail_step, run_workers
 
 TABLES = """
@@ -41,13 +48,18 @@ def test_changes_of_rows_arrive(pair, leaf):
     db = pair["root"].db
     worker = pair.worker("leaf")
     db.execute("insert into t select n, 'a' || n, n / 7.0, now() from generate_series(1, 50) n")
-    db.execute("""update t set a = e'tab\\t, line\\n, \\\\N, "quoted", ''it'', %41+ ü€𝄞 \\\\' where id < 5""")
-    db.execute("update t set a = null, d = '{\"x\": [1, null, \"&=\"]}' where id = 6")
+    db.execute(
+        """update t set a = e'tab\\t, line\\n, \\\\N, "quoted", ''it'', %41+ ü€𝄞 \\\\'
+            where id < 5"""
+    )
+    db.execute('update t set a = null, d = \'{"x": [1, null, "&="]}\' where id = 6')
     db.execute("delete from t where id % 10 = 0")
     pair.tick()
     run_workers(worker)
     assert same(pair, "t") == 45
-    db.execute("""insert into "Odd ""näme" values (1, '%+&=', true), (2, '', null), (2, ' ', false)""")
+    db.execute(
+        """insert into "Odd ""näme" values (1, '%+&=', true), (2, '', null), (2, ' ', false)"""
+    )
     db.execute("""update "Odd ""näme" set "Z" = not coalesce("Z", true)""")
     db.execute("""delete from "Odd ""näme" where "&=%%" = ''""")
     db.execute("update t set b = b + 1 where id = 7")
@@ -107,3 +119,268 @@ def test_an_update_that_finds_no_row_stops(pair, leaf):
     leaf.db.execute("insert into t (id) values (1)")
     run_workers(worker)
     assert same(pair, "t") == 3
+
+
+def chain(site, tables=TABLES):
+    """Make root -> branch -> leaf, with table t on all."""
+    site.root()
+    site.node("branch", "branch", "root")
+    site.node("leaf", "leaf", "branch")
+    site.each(tables)
+    site["root"].add_table("public.t")
+    workers = [site.worker("branch"), site.worker("leaf")]
+    site.tick()
+    run_workers(*workers)
+    for name in ("branch", "leaf"):
+        site[name].add_table("public.t")
+    return workers
+
+
+def test_a_branch_hands_on_what_it_applies(site):
+    workers = chain(site)
+    db = site["root"].db
+    db.execute("insert into t (id, a) select n, 'x' from generate_series(1, 700) n")
+    db.execute("update t set a = 'y' where id % 2 = 0; delete from t where id % 3 = 0")
+    site.tick()
+    run_workers(*workers)
+    rows = site["root"].rows("t")
+    assert len(rows) == 467
+    for name in ("branch", "leaf"):
+        assert site[name].rows("t") == rows
+    query = """select ev_id, ev_type, ev_data, ev_extra1 from pgq.event_template
+        where ev_type not like 'pgq%' order by 1"""
+    assert site["branch"].db.query(query) == db.query(query)
+
+
+def test_a_batch_of_many_slices(site):
+    workers = chain(site)
+    workers[0].close()
+    workers[0] = site.worker("branch", apply_slice_rows=7)
+    db = site["root"].db
+    db.execute("insert into t (id, a) select n, 'x' from generate_series(1, 100) n")
+    db.execute("update t set a = 'y' where id % 2 = 0; delete from t where id % 3 = 0")
+    db.execute("insert into t (id, a) select n, 'z' from generate_series(101, 1600) n")
+    site.tick()
+    run_workers(*workers)
+    for name in ("branch", "leaf"):
+        assert site[name].rows("t") == site["root"].rows("t")
+
+
+def test_users_cannot_write_to_tables_of_branch_and_leaf(site):
+    chain(site)
+    for name in ("branch", "leaf"):
+        with pytest.raises(DatabaseError):
+            site[name].db.execute("insert into t (id) values (1)")
+
+
+def test_scripts_run_in_their_place(site):
+    workers = chain(site)
+    db = site["root"].db
+    db.execute("insert into t (id, a) values (1, 'x')")
+    attrs = scripts.Attributes.of_script("--*-- Local-Table: public.t\n").encode()
+    text = "alter table @public.t@ add new int default 5;"
+    with closing(Database("r", db.conninfo)) as root:
+        assert scripts.run(root, "q", scripts.Script("1.sql", text, attrs), root=True)
+        root.execute("update t set new = 6, a = 'y'")
+        root.commit()
+    db.execute("insert into t (id, new) values (2, 7)")
+    site["leaf"].db.execute("set session_replication_role = replica")
+    site.tick()
+    run_workers(*workers)
+    for name in ("branch", "leaf"):
+        assert site[name].rows("t", "id, a, new") == [(1, "y", 6), (2, None, 7)]
+        applied = site[name].db.query(
+            "select execute_file, execute_attrs from londiste.applied_execute"
+        )
+        assert applied == [("1.sql", "local-table=public.t")]
+    text = workers[1].ctx.metrics.render().decode()
+    assert 'apply_events_total{operation="execute",queue="q"} 1.0' in text
+
+
+def test_a_script_at_fault_is_named(site):
+    workers = chain(site)
+    db = site["root"].db
+    site["leaf"].db.execute("create table extra (id int)")
+    with closing(Database("r", db.conninfo)) as root:
+        script = scripts.Script("2.sql", "select 1; create table extra (id int);", None)
+        assert scripts.run(root, "q", script, root=True)
+        root.commit()
+    site.tick()
+    run_workers(workers[0])
+    fail_step(
+        workers[1], r'2\.sql: .*relation "extra" already exists; statement: create table extra'
+    )
+    site["leaf"].db.execute("drop table extra")
+    run_workers(*workers)
+    assert site["leaf"].rows("extra") == []
+
+
+def test_tables_and_sequences_become_known_and_are_forgotten(site):
+    workers = chain(site)
+    db = site["root"].db
+    site.each("create sequence s1; create sequence s2; create table u (id int primary key)")
+    site["root"].add_table("public.u")
+    site["root"].add_seq("public.s1")
+    site["root"].add_seq("public.s2")
+    site.tick()
+    run_workers(*workers)
+    leaf = site["leaf"]
+    assert [one.name for one in api.tables(leaf.db, "q")] == ["public.t", "public.u"]
+    assert [one.name for one in api.sequences(leaf.db, "q")] == ["public.s1", "public.s2"]
+    leaf.add_seq("public.s1")
+    leaf.add_table("public.u")
+    db.execute("insert into u values (1); select setval('s1', 100000)")
+    root = site.worker("root")
+    root.step()
+    site.tick()
+    run_workers(*workers)
+    assert leaf.db.value("select last_value from s1") >= 100000
+    api.remove_table(db, "q", "public.u")
+    api.remove_seq(db, "q", "public.s2")
+    site.tick()
+    run_workers(*workers)
+    assert [one.name for one in api.tables(leaf.db, "q")] == ["public.t"]
+    assert [one.name for one in api.sequences(leaf.db, "q")] == ["public.s1"]
+    assert leaf.rows("u") == [(1,)]
+
+
+def test_register_keys_keep_tables_out(site):
+    site.root()
+    site.node("leaf", "leaf", "root")
+    site.each("create table a (id int primary key); create table b (id int primary key)")
+    site.each("create table c (id int primary key); create sequence s1; create sequence s2")
+    for name in "abc":
+        site["root"].add_table(f"public.{name}")
+    for name in ("s1", "s2"):
+        site["root"].add_seq(f"public.{name}")
+    worker = site.worker(
+        "leaf", register_only_tables=("a", "public.b"), register_skip_tables=("public.b",),
+        register_skip_seqs=("s1",),
+    )  # fmt: skip
+    site.tick()
+    run_workers(worker)
+    leaf = site["leaf"].db
+    assert [one.name for one in api.tables(leaf, "q")] == ["public.a"]
+    assert [one.name for one in api.sequences(leaf, "q")] == ["public.s2"]
+
+
+def test_a_renamed_table_is_truncated_too(site):
+    site.root()
+    site.node("branch", "branch", "root")
+    site.node("leaf", "leaf", "branch")
+    site["root"].db.execute("create table here (id int primary key)")
+    site["branch"].db.execute("create table there (id int primary key)")
+    site["leaf"].db.execute("create table yonder (id int primary key)")
+    site["root"].add_table("public.t", dest="public.here")
+    workers = [site.worker("branch"), site.worker("leaf")]
+    site.tick()
+    run_workers(*workers)
+    site["branch"].add_table("public.t", dest="public.there")
+    site["leaf"].add_table("public.t", dest="public.yonder")
+    site["root"].db.execute(
+        "insert into here values (1); truncate here; insert into here values (2)"
+    )
+    site.tick()
+    run_workers(*workers)
+    assert site["branch"].rows("there") == [(2,)]
+    assert site["leaf"].rows("yonder") == [(2,)]
+
+
+def test_local_only_reads_what_is_here(site):
+    site.root()
+    site.node("leaf", "leaf", "root")
+    site.each("create table a (id int primary key); create table b (id int primary key)")
+    site["root"].add_table("public.a")
+    site["root"].add_table("public.b")
+    worker = site.worker("leaf", local_only=True)
+    site.tick()
+    run_workers(worker)
+    site["leaf"].add_table("public.a")
+    site["root"].db.execute("insert into a values (1); insert into b values (1)")
+    site.tick()
+    run_workers(worker)
+    assert site["leaf"].rows("a") == [(1,)]
+    assert worker.replay.out.outcome.applied == {}
+
+
+def test_a_table_added_while_the_worker_runs_misses_nothing(pair, leaf):
+    worker = pair.worker("leaf")
+    run_workers(worker)
+    for node in (pair["root"], leaf):
+        node.db.execute("create table late (id int primary key)")
+    pair["root"].add_table("public.late")
+    pair.tick()
+    run_workers(worker)
+    leaf.add_table("public.late")
+    pair["root"].db.execute("insert into late values (1)")
+    pair.tick()
+    worker.step()
+    run_workers(worker)
+    assert leaf.rows("late") == [(1,)]
+
+
+def test_partitions_are_merged_and_handed_to_the_combined_queue(site):
+    queue = site.root("whole", queue="whole")
+    for number in (1, 2):
+        site.root(f"part{number}", queue=f"part{number}")
+        site.node("leaf", f"from{number}", f"part{number}", db=queue.db, combined="whole")
+    site.node("leaf", "below", "whole")
+    site.each("create table if not exists t (id int primary key, a text)")
+    for number in (1, 2):
+        site[f"part{number}"].add_table("public.t")
+        site.tick(f"part{number}")
+    workers = [site.worker(name) for name in ("from1", "from2", "below")]
+    run_workers(*workers)
+    site["from1"].add_table("public.t", "merge_all")
+    site.tick("whole")
+    run_workers(*workers)
+    site["below"].add_table("public.t")
+    for number in (1, 2):
+        db = site[f"part{number}"].db
+        db.execute("insert into t select n * 10 + %s, 'x' from generate_series(1, 5) n", (number,))
+        db.execute("delete from t where id > 40")
+        site.tick(f"part{number}")
+    run_workers(*workers)
+    site.tick("whole")
+    run_workers(*workers)
+    rows = [(n * 10 + p, "x") for n in range(1, 4) for p in (1, 2)]
+    assert site["whole"].rows("t") == rows
+    assert site["below"].rows("t") == rows
+
+
+def test_an_event_of_unknown_type_stops_the_worker(pair, leaf):
+    worker = pair.worker("leaf")
+    run_workers(worker)
+    pair["root"].db.query("select pgq.insert_event('q', 'hello', 'data')")
+    pair.tick()
+    fail_step(worker, r"event \d+: type 'hello' is unknown to londiste")
+    assert "hello" in leaf.state("cur_error")
+
+
+def test_the_node_is_told_of_in_metrics(pair, leaf):
+    worker = pair.worker("leaf")
+    pair["root"].db.execute("insert into t (id) values (1), (2); update t set a = 'x'; truncate t")
+    pair.tick()
+    run_workers(worker)
+    text = worker.ctx.metrics.render().decode()
+    for line in (
+        'node_info{node="leaf",node_type="leaf",provider_node="root",queue="q"} 1.0',
+        'tables{queue="q",sync_state="ok"} 2.0',
+        'apply_events_total{operation="insert",queue="q"} 2.0',
+        'apply_events_total{operation="truncate",queue="q"} 1.0',
+        'apply_pending_events{queue="q"} 0.0',
+        'paused{queue="q"} 0.0',
+    ):
+        assert f"skytools_londiste_{line}" in text
+
+
+def test_keys_that_do_not_go_together_are_refused(tmp_path):
+    path = tmp_path / "x.ini"
+    path.write_text(
+        "[londiste3]\ndb = dbname=x\nqueue_name = q\npgq_autocommit = 1\npgq_lazy_fetch = 0\n"
+        "local_only_drop_execute = 1\nthreaded_copy_pool_size = 4\n"
+    )
+    with pytest.raises(ConfigError) as failed:
+        load(LondisteConfig, path, "londiste")
+    assert "pgq_autocommit: does not go with" in str(failed.value)
+    assert "local_only_drop_execute: needs local_only = 1" in str(failed.value)

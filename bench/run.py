@@ -33,6 +33,12 @@ RATES: list[tuple[str, str, Work]] = [
     ("insert_event, 200 k in one statement", "events/s", works.insert_statement_rate),
     ("one insert_events of 200 k against insert_event", "events/s", works.insert_events_rate),
     ("read a 200 k batch, do-nothing handler", "events/s", works.consume_rate),
+    (
+        "exactly once into another database, insert per event, batches of 1000",
+        "events/s",
+        works.Remote(),
+    ),
+    ("the same: peak memory of the consumer, less is better", "MB", works.Remote(memory=True)),
 ]
 
 # What a trigger adds to a statement on 100 k rows: less is better. Theirs is a row trigger always.

@@ -29,6 +29,7 @@ class Side:
     version: str  # of the extension
     ticker: tuple[str, ...]
     consumer: tuple[str, ...]
+    remote: tuple[str, ...]  # the consumer that works in another database
     section: str
     library_path: str = ""
     python_path: str = ""
@@ -48,6 +49,7 @@ THEIRS = Side(
     version="3.5",
     ticker=(str(PEERS / "usr/bin/pgqd"),),
     consumer=("/usr/bin/python3", str(ROOT / "bench/peer_consumer.py")),
+    remote=("/usr/bin/python3", str(ROOT / "bench/peer_remote.py")),
     section="peer",
     library_path=str(PEERS / "usr/lib/x86_64-linux-gnu"),
     python_path=str(PEERS / "usr/lib/python3/dist-packages"),
@@ -57,6 +59,7 @@ OURS = Side(
     version="4.0",
     ticker=(str(Path(sys.executable).with_name("pgqd")),),
     consumer=(sys.executable, str(ROOT / "bench/our_consumer.py")),
+    remote=(sys.executable, str(ROOT / "bench/our_remote.py")),
     section="ours",
 )
 SIDES = (THEIRS, OURS)

@@ -146,6 +146,61 @@ def consume_rate(bench: Bench, side: Side, events: int = 200_000) -> float:
     return sum(int(n) for n, _ in counts) / sum(float(t) for _, t in counts)
 
 
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """Exactly once into another database: an insert per event, batches of 1000.
+
+    `memory` gives the peak of the consumer's process in MB instead of events per second. The
+    target's pgq_ext is ours for both: its functions are the same.
+    """
+
+    memory: bool = False
+    batches: int = 50
+    size: int = 1000
+
+    def __call__(self, bench: Bench, side: Side) -> float:
+        """Return the figure of one side."""
+        db = bench.fresh(side)
+        name = f"{bench.dbname(side)}_target"
+        bench.server.dropdb(name)
+        bench.server.createdb(name)
+        target = Database("target", bench.server.conninfo(name), autocommit=True)
+        target.execute(
+            """create extension pgq_ext;
+               create table ledger (id bigint primary key, data text,
+                                    at timestamptz default clock_timestamp())"""
+        )
+        try:
+            self._fill(db)
+            events = self.batches * self.size
+            result, ini = bench.consumer_ini(
+                side, events, dst_db=target.conninfo, consumer_name="bench"
+            )
+            with bench.program(side, *side.remote, ini) as process:
+                wait_end(process, 300)
+            if self.memory:
+                return int(result.read_text()) / 1024
+            count, seconds = target.query(
+                "select count(*), extract(epoch from max(at) - min(at))::float8 from ledger"
+            )[0]
+            assert count == events, f"{side.name}: {count} of {events} events"
+            return float(count / seconds)
+        finally:
+            target.close()
+            bench.server.dropdb(name)
+
+    def _fill(self, db: Database) -> None:
+        db.query("select pgq.register_consumer(%s, 'bench')", (QUEUE,))
+        table = db.value("select pgq.current_event_table(%s)", (QUEUE,))
+        for _ in range(self.batches):
+            db.execute(
+                f"insert into {table} (ev_time, ev_type, ev_data)"
+                " select now(), 't', %s from generate_series(1, %s)",
+                (PAYLOAD, self.size),
+            )
+            tick(db)
+
+
 def tick(db: Database) -> None:
     """Make a tick now, whatever the queue's settings are."""
     db.query("select pgq.force_tick(%s)", (QUEUE,))

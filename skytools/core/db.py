@@ -57,6 +57,9 @@ TRANSIENT_CODES = frozenset(
 )
 
 
+# Statements without result that go to the server at once.
+SEND_STATEMENTS = 100
+
 _TIMESTAMPTZ = 1184
 _TEXT_TIMES = psycopg2.extensions.new_type(
     (_TIMESTAMPTZ,), "TEXT_TIMESTAMPTZ", psycopg2.extensions.UNICODE
@@ -155,6 +158,7 @@ class Database:
         self._connected_at = 0.0
         self._channels: list[str] = []
         self._setup: list[Callable[[Database], None]] = []
+        self._unsent: list[bytes] = []
 
     # connection
 
@@ -182,6 +186,7 @@ class Database:
                 conn.close()
                 raise
         self._conn, self._connected_at = conn, time.monotonic()
+        self._unsent.clear()
         if self._on_connect is not None:
             self._on_connect()
         try:
@@ -201,6 +206,7 @@ class Database:
     def close(self) -> None:
         """Drop the connection; an open transaction is rolled back by the server."""
         conn, self._conn = self._conn, None
+        self._unsent.clear()
         if conn is not None:
             with contextlib.suppress(psycopg2.Error):
                 conn.close()
@@ -224,8 +230,27 @@ class Database:
 
     # statements
 
+    def send(self, query: Query, args: Args = None) -> None:
+        """Run a statement whose result nobody wants: at the latest before the next, or commit().
+
+        Up to SEND_STATEMENTS go in one round trip, in their order; an error is raised by what
+        comes after. With autocommit it is run at once.
+        """
+        with self.connect().cursor() as cursor, self._translated():
+            self._unsent.append(cursor.mogrify(query, args))
+        if self.autocommit or len(self._unsent) >= SEND_STATEMENTS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Have the server do what was sent."""
+        if self._unsent and self._conn is not None:
+            statements, self._unsent = b";\n".join(self._unsent), []
+            with self._translated(), self._conn.cursor() as cursor:
+                cursor.execute(statements)
+
     def execute(self, query: Query, args: Args = None) -> psycopg2.extensions.cursor:
         """Run a statement and return its cursor."""
+        self.flush()
         cursor = self.connect().cursor()
         with self._translated():
             cursor.execute(query, args)
@@ -237,6 +262,7 @@ class Database:
         `text_times` leaves timestamptz as the server's text: making datetime objects costs more
         than all the rest of a row.
         """
+        self.flush()
         with self.connect().cursor() as cursor, self._translated():
             if text_times:
                 psycopg2.extensions.register_type(_TEXT_TIMES, cursor)
@@ -272,6 +298,7 @@ class Database:
 
     def execute_values(self, query: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run `insert ... values %s` with many rows a statement."""
+        self.flush()
         with self.connect().cursor() as cursor, self._translated():
             psycopg2.extras.execute_values(cursor, query, rows, page_size=1000)
 
@@ -284,18 +311,21 @@ class Database:
 
         A stream of bytes gets and gives them as they are. `size` is how much is read at a time.
         """
+        self.flush()
         with self.connect().cursor() as cursor, self._translated():
             cursor.copy_expert(statement, stream, size)
             return cursor.rowcount
 
     def commit(self) -> None:
         """Commit the open transaction, if any. After an error the outcome may be unknown."""
+        self.flush()
         if self._conn is not None:
             with self._translated():
                 self._conn.commit()
 
     def rollback(self) -> None:
         """Roll back; a connection that is already broken is closed. Never raises."""
+        self._unsent.clear()
         if self._conn is None:
             return
         try:
@@ -360,6 +390,7 @@ class Database:
         except psycopg2.Error as exc:
             if self._on_error is not None:
                 self._on_error()
+            self._unsent.clear()
             if self._conn is not None and self._conn.closed:
                 self._conn = None
             raise translate(self.name, exc) from exc

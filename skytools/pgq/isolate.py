@@ -78,6 +78,8 @@ def _savepoints(databases: Sequence[Database]) -> Iterator[None]:
         database.execute("savepoint skytools_event").close()
     try:
         yield
+        for database in inside:
+            database.flush()  # what the event has sent is its fault too
     except (TransientError, FatalStateError):
         raise
     except Exception:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import select
 
 import pytest
@@ -140,3 +141,59 @@ def test_errors_and_connects_are_counted(make_db):
         database.query("select 1/0")
     database.close()
     assert counts == {"connect": 1, "error": 1}
+
+
+def sent(database, *data):
+    for one in data:
+        database.send("insert into sent (data) values (%s)", (one,))
+
+
+@pytest.fixture
+def sender(db):
+    db.execute("create table sent (nr serial, data text)")
+    sender = Database("sender", db.conninfo)
+    yield sender
+    sender.close()
+
+
+def stored(db):
+    return [row[0] for row in db.query("select data from sent order by nr")]
+
+
+def test_statements_that_are_sent_keep_their_place(db, sender):
+    sent(sender, "a", "%s; it's")
+    assert sender.value("select count(*) from sent") == 2
+    sent(sender, "b")
+    sender.execute("insert into sent (data) values ('c')").close()
+    sender.copy("copy sent (data) from stdin", io.StringIO("d\n"))
+    sent(sender, "e")
+    assert stored(db) == []
+    sender.commit()
+    assert stored(db) == ["a", "%s; it's", "b", "c", "d", "e"]
+
+
+def test_what_is_sent_and_not_committed_is_gone(db, sender):
+    sent(sender, "a")
+    sender.rollback()
+    sent(sender, "b")
+    sender.close()
+    sent(sender, "c")
+    sender.connect().close()  # lost
+    sent(sender, "d")
+    sender.commit()
+    assert stored(db) == ["d"]
+
+
+def test_an_error_of_what_was_sent_comes_with_the_next_statement(db, sender):
+    sender.send("insert into sent (nr) values ('x')")
+    with pytest.raises(DatabaseError, match="invalid input syntax"):
+        sender.commit()
+    sender.rollback()
+    sent(sender, *("many" for _ in range(250)))
+    sender.commit()
+    assert stored(db) == ["many"] * 250
+
+
+def test_with_autocommit_it_is_sent_at_once(db, sender):
+    sent(db, "a")
+    assert stored(sender) == ["a"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from skytools.core.errors import SkytoolsError, TransientError
+from skytools.core.errors import DatabaseError, SkytoolsError, TransientError
 from skytools.pgq import Consumer, RemoteConsumer, SerialConsumer
 
 
@@ -29,6 +29,14 @@ class Bulk(Writer):
         self.db.execute_values("insert into done values %s", [(d,) for d in data])
         if set(data) & set(self.poison):
             raise ValueError("something in there is bad")
+
+
+class Sender(Writer):
+    """Leaves it open when its statements are run: an error comes later than its event."""
+
+    def process_event(self, event):
+        value = "1 / 0" if event.data in self.poison else "1"
+        self.db.send(f"insert into done select %s where {value} = 1", (event.data,))
 
 
 @pytest.fixture
@@ -240,3 +248,11 @@ def test_max_tries_on_a_database_of_3_5_says_what_is_missing(queue, table, make_
     with pytest.raises(SkytoolsError, match=r"max_tries needs PgQ 4\.0 in the database: run there"):
         make_consumer(Writer, max_tries=3).step()
     make_consumer(Writer).step()
+
+
+def test_a_statement_that_was_sent_is_the_fault_of_its_event(queue, table, make_consumer):
+    consumer = start(make_consumer, Sender, queue, poison=("2",), count=5, max_tries=1)
+    fail(consumer, DatabaseError, 2)
+    consumer.step()
+    assert table() == ["1", "3", "4", "5"]
+    assert [row[0] for row in queue.db.query("select ev_data from pgq.failed_queue")] == ["2"]

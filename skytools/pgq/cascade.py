@@ -204,6 +204,7 @@ class CascadedBase(BaseConsumer):
             reach("cascade-applied")
             api.make_durable(self.target)  # before the provider forgets the batch
             node.set_completed(self.target, self.cfg.queue_name, self.position_name, batch.tick.id)
+            self._still_below(batch)
             self.target.commit()
             reach("cascade-committed")
             self.after(batch, fresh=True)
@@ -216,6 +217,17 @@ class CascadedBase(BaseConsumer):
         reach("cascade-told")
         batch.reader.finish(batch)
         reach("cascade-finished")
+
+    def _still_below(self, batch: Batch) -> None:
+        """Raise when the node has become root since the batch was begun: it takes no more.
+
+        The position is locked by now, and promote_branch waits for it, so this cannot change
+        before the commit.
+        """
+        if self.read_state().node_type is NodeType.ROOT:
+            raise TransientError(
+                f"{self._name()}: the node has become root, batch {batch.id} is left alone"
+            )
 
     def is_done(self, batch: Batch) -> bool:
         """Tell whether the node has all of the batch."""

@@ -56,7 +56,7 @@ _WRITERS = """select distinct l.pid, extract(epoch from now() - a.xact_start)::f
 _MAY = """select exists (select 1 from pg_catalog.pg_roles where rolname = current_user
     and (rolsuper or (to_regrole('pgq_admin') is not null
                       and pg_has_role(oid, to_regrole('pgq_admin'), 'usage'))))"""
-_LOCK_NODE = "select node_type from pgq_node.node_info where queue_name = %s for update"
+_LOCK_NODE = "select node_type from pgq_node.node_info where queue_name = %s for no key update"
 _WAKE = "select pg_notify('pgq_node', %s)"
 # Announces a tick again, for a server whose pgq does not: its worker may be ours.
 _WAKE_TICK = """select pg_notify('pgq_tick_' || queue_id, %s::text) from pgq.queue

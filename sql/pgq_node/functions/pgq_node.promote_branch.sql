@@ -17,7 +17,7 @@
 --      insert: by pgq.ticker, if the worker died before it ticked
 --      setval: sequences of the queue
 -- Locks:
---      node_info row: FOR NO KEY UPDATE; queue row: FOR UPDATE; the queue's ticker lock
+--      node_info row: FOR NO KEY UPDATE; local_state row of the worker, queue row: FOR UPDATE; the queue's ticker lock
 -- Raises:
 --      undefined_object - a tick is missing, and ticking is paused
 -- ----------------------------------------------------------------------
@@ -26,14 +26,12 @@ returns record as $$
 declare
     node record;
     q record;
+    done_tick bigint;
     top_tick bigint;
     top_event bigint;
 begin
-    select n.node_type, n.node_name, n.worker_name, l.last_tick_id into node
-      from pgq_node.node_info n
-      left join pgq_node.local_state l on l.queue_name = n.queue_name and l.consumer_name = n.worker_name
-     where n.queue_name = i_queue_name
-       for no key update of n;
+    select n.node_type, n.node_name, n.worker_name into node
+      from pgq_node.node_info n where n.queue_name = i_queue_name for no key update;
     if not found then
         ret_code := 404;
         ret_note := format('Node not initialized for queue: %s', i_queue_name);
@@ -44,6 +42,11 @@ begin
         return;
     end if;
 
+    -- A worker that is about to commit a batch ends first; one that comes later sees that the node is root.
+    select l.last_tick_id into done_tick
+      from pgq_node.local_state l
+     where l.queue_name = i_queue_name and l.consumer_name = node.worker_name
+       for no key update;
     select * into q from pgq.queue where queue_name = i_queue_name for update;
     perform pg_advisory_xact_lock('pgq.queue'::regclass::integer, q.queue_id);
 
@@ -56,8 +59,8 @@ begin
                        from pgq.tick where tick_queue = q.queue_id order by tick_id desc limit 2) t);
     top_tick := pgq_node._top_tick(i_queue_name);
     -- A worker that died after it had copied a batch, before it ticked: its provider may be lost by now.
-    if node.last_tick_id > top_tick then
-        top_tick := pgq.ticker(i_queue_name, node.last_tick_id, now(),
+    if done_tick > top_tick then
+        top_tick := pgq.ticker(i_queue_name, done_tick, now(),
                                greatest(top_event, pgq.seq_getval(q.queue_event_seq)));
     end if;
     perform pgq.seq_setval(q.queue_tick_seq, top_tick);

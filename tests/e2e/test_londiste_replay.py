@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: ISC
+"""root -> branch -> leaf under load, while workers are killed: each row arrives, once."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+
+import pytest
+
+from skytools.core.db import Database
+from skytools.core.errors import SkytoolsError
+
+SCHEMA = """
+create table account (id int primary key, balance bigint not null, note text);
+create table teller (id int primary key, balance bigint not null);
+create table ledger (id bigserial primary key, account int, delta int,
+                     at timestamptz default now());
+create table seats (id int primary key, place int unique);
+"""
+ACCOUNTS = 40
+LOAD_SECONDS = 8.0
+TABLES = ("account", "teller", "ledger", "seats")
+
+
+class Load(threading.Thread):
+    """Changes rows as a bank would, until it is told to stop."""
+
+    def __init__(self, conninfo, seed):
+        super().__init__(name="load", daemon=True)
+        self._db = Database("load", conninfo)
+        self._dice = random.Random(seed)
+        self._over = threading.Event()
+        self.failure = None
+
+    def run(self):
+        try:
+            while not self._over.is_set():
+                self._transaction()
+        except SkytoolsError as exc:
+            self.failure = exc
+        finally:
+            self._db.close()
+
+    def _transaction(self):
+        dice, db = self._dice, self._db
+        account, delta = dice.randrange(ACCOUNTS), dice.randint(-50, 50)
+        db.execute("update account set balance = balance + %s where id = %s", (delta, account))
+        db.execute("update teller set balance = balance + %s where id = %s", (delta, account % 5))
+        db.execute("insert into ledger (account, delta) values (%s, %s)", (account, delta))
+        action = dice.randrange(20)
+        if action == 0:
+            db.execute("delete from ledger where id %% 7 = 0 and id > %s", (dice.randrange(50),))
+        elif action == 1:
+            db.execute("update seats set place = -1 where id = 1")
+            db.execute("update seats set place = place + 1000 where id = 2")
+            db.execute("update seats set place = place + 1000 where id = 3")
+            db.execute("update seats set place = id where id > 0")
+        elif action == 2:
+            db.execute("delete from account where id = %s", (account,))
+            db.execute("insert into account values (%s, %s, '&=%%+\\')", (account, delta))
+        if action == 3:
+            db.rollback()
+        else:
+            db.commit()
+
+    def finish(self):
+        self._over.set()
+        self.join()
+        if self.failure is not None:
+            raise self.failure
+
+
+@pytest.fixture
+def cascade(site, ticking):
+    site.root()
+    site.node("branch", "branch", "root")
+    site.node("leaf", "leaf", "branch")
+    site.each(SCHEMA)
+    for table in TABLES:
+        site["root"].add_table(f"public.{table}")
+    ticking(site["root"].db)
+    site.start("branch")
+    site.start("leaf")
+    for name in ("branch", "leaf"):
+        site.wait_applied(name)
+        for table in TABLES:
+            site[name].add_table(f"public.{table}")
+    site["root"].db.execute(
+        f"""insert into account select n, 0 from generate_series(0, {ACCOUNTS - 1}) n;
+        insert into teller select n, 0 from generate_series(0, 4) n;
+        insert into seats select n, n from generate_series(1, 3) n"""
+    )
+    return site
+
+
+def test_nothing_is_lost_or_doubled_by_kill_9(cascade):
+    site, dice = cascade, random.Random(7)
+    load = Load(site["root"].db.conninfo, 11)
+    load.start()
+    deadline = time.monotonic() + LOAD_SECONDS
+    kills = 0
+    while time.monotonic() < deadline:
+        name = dice.choice(["branch", "leaf"])
+        before = site[name].state("completed_tick")
+        site.wait_moved(name, before)
+        site.programs[name].kill()
+        kills += 1
+        site.start(name)
+    load.finish()
+    for name in ("branch", "leaf"):
+        site.wait_applied(name)
+    assert kills >= 2
+    for table in TABLES:
+        rows = site["root"].rows(table)
+        assert rows
+        for name in ("branch", "leaf"):
+            assert site[name].rows(table) == rows, (name, table)
+    query = """select ev_id, ev_type, ev_data from pgq.event_template
+        where ev_type not like 'pgq%' order by 1"""
+    assert site["branch"].db.query(query) == site["root"].db.query(query)
+
+
+def test_a_worker_ends_cleanly_and_goes_on(cascade):
+    site = cascade
+    program = site.programs["leaf"]
+    site["root"].db.execute("update account set note = 'before'")
+    site.wait_applied("leaf")
+    program.stop()
+    assert program.wait() == 0
+    site["root"].db.execute("update account set note = 'after'")
+    site.start("leaf")
+    site.wait_applied("leaf")
+    assert site["leaf"].rows("account") == site["root"].rows("account")

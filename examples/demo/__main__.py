@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import math
 import signal
 import sys
@@ -17,16 +16,17 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
 from examples.demo import setup, stack
 from examples.demo.figures import Figures, Probe
 from examples.demo.jobs import JobStatus
-from examples.demo.standby import NEEDS_SECONDS, Outcome, StandbyShow
-from examples.demo.verify import Verdict, final_check
-from examples.demo.view import BOLD, DIM, GREEN, RED, View, count, milliseconds
+from examples.demo.replica import ReplicaShow
+from examples.demo.report import Shown, report, shorten
+from examples.demo.standby import NEEDS_SECONDS, StandbyShow
+from examples.demo.verify import final_check
+from examples.demo.view import BOLD, DIM, View
 from skytools.core.cli import guard
 from skytools.core.db import Database
 from skytools.core.errors import SkytoolsError, TransientError
@@ -34,7 +34,7 @@ from skytools.core.errors import SkytoolsError, TransientError
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 60.0
 DRAIN_SECONDS = 60.0
-STANDBY_SECONDS = 60.0
+SHOW_SECONDS = 60.0
 TEND_SECONDS = 0.25
 
 
@@ -77,6 +77,8 @@ class Demo:
         self.stop = stop
         self.stack = stack.Stack(settings, state)
         self.standby = StandbyShow(state, self.stack.environment)
+        servers = (self.stack.source, self.stack.target)
+        self.replica = ReplicaShow(state, servers, self.stack.environment)
         self.status = JobStatus(state / "run" / "control.sock")
         self.source: Database = setup.open_source(self.stack.source)
         self.target: Database = setup.open_target(self.stack.target)
@@ -95,6 +97,7 @@ class Demo:
                 last.callback(self.target.close)
                 last.callback(self.source.close)
                 last.callback(self.standby.close)
+                last.callback(self.replica.close)
 
     def _set_up(self) -> None:
         steps: list[tuple[str, Callable[[], None]]] = [
@@ -128,6 +131,7 @@ class Demo:
         probe = Probe(self.source, self.target)
         probe.begin()
         if self.settings.seconds is None or self.settings.seconds >= NEEDS_SECONDS:
+            self.replica.start()
             self.standby.start()
         self.stop.gentle = True
         self.view.hide_cursor(True)
@@ -165,6 +169,7 @@ class Demo:
             f"  try        {command}",
             f"             kill -9 any of these: jobs, manager {self.stack.manager_pid}, servers"
             f" {self.stack.source.pid} {self.stack.target.pid}; nothing gets lost",
+            f"  replica    {self.replica.stage}",
             f"  standby    {self.standby.stage}",
             *([f"  started again: {', '.join(told)}"] if told else []),
         ]
@@ -178,79 +183,23 @@ class Demo:
         self.stack.stop_load(self.source)
         verdict, drained = final_check(self.source, self.target, DRAIN_SECONDS)
         self.view.say(self.view.paint(f"{time.monotonic() - began:.1f} s", DIM))
-        paired = self._standby_outcome()
+        shows = {"replica": self._outcome(self.replica), "standby": self._outcome(self.standby)}
         restarts = sum(int(job.get("restarts") or 0) for job in self.status.read())
         again = ["job"] * restarts + self.stack.restarted
-        report(self.view, verdict, drained, Counter(again), paired, self.stack.state)
-        return 0 if verdict.good and drained and (paired is None or paired.good) else 1
+        report(self.view, verdict, drained, Counter(again), shows, self.stack.state)
+        bad = any(shown is not None and not shown.good for shown in shows.values())
+        return 0 if verdict.good and drained and not bad else 1
 
-    def _standby_outcome(self) -> Outcome | None:
-        """Return what came of the standby; None when the demo was too short for it."""
+    def _outcome(self, show: ReplicaShow | StandbyShow) -> Shown | None:
+        """Return what came of a show; None when the demo was too short for it."""
         if self.settings.seconds is None or self.settings.seconds < NEEDS_SECONDS:
-            return self.standby.outcome
-        return self.standby.finish(STANDBY_SECONDS) or Outcome(error=self.standby.stage)
-
-
-def report(  # noqa: PLR0917 - what there is to tell
-    view: View,
-    verdict: Verdict,
-    drained: bool,
-    restarts: Counter[str],
-    paired: Outcome | None,
-    state: Path,
-) -> None:
-    """Print the verdict, and write it to verdict.json in the state folder."""
-    data = {**asdict(verdict), "good": verdict.good, "drained": drained, "restarts": restarts}
-    data["standby"] = None if paired is None else asdict(paired)
-    again = ", ".join(f"{number} of {name}" for name, number in restarts.items()) or "none"
-    (state / "verdict.json").write_text(json.dumps(data, indent=2) + "\n")
-    wrong = verdict.altered + verdict.unknown
-    view.say()
-    view.say(
-        f"  events    produced {count(verdict.produced)}   applied {count(verdict.applied)}"
-        f"   lost {verdict.lost}   doubled {verdict.doubled}   altered {wrong}"
-    )
-    view.say(
-        f"  history   {count(verdict.history_rows)} rows compared by hid,"
-        f" {verdict.history_wrong} not equal"
-    )
-    view.say(
-        f"  balances  {count(verdict.balances)} compared with their last update in the ledger,"
-        f" {verdict.balances_wrong} not equal"
-    )
-    view.say(
-        f"  latency   p50 {milliseconds(verdict.p50)}   p99 {milliseconds(verdict.p99)}"
-        f"   max {milliseconds(verdict.worst)}   (commit at the source to the handler)"
-    )
-    view.say(f"  restarts  {again}")
-    view.say(f"  standby   {paired or 'the demo was too short for it'}")
-    view.say(f"  files     inis and logs are in {shorten(str(state))}")
-    for text in verdict.examples:
-        view.say(f"  - {text}")
-    view.say()
-    if not drained:
-        view.say(
-            view.paint(f"NOT GOOD: the consumer had not caught up in {DRAIN_SECONDS:.0f} s", RED)
-        )
-    elif paired is not None and not paired.good:
-        view.say(view.paint("NOT GOOD: the standby has not all that was acknowledged", RED))
-    elif verdict.good:
-        view.say(view.paint("GOOD: nothing lost, nothing doubled", GREEN, BOLD))
-    elif verdict.produced == 0:
-        view.say(view.paint("NOT GOOD: there was no load, nothing to compare", RED))
-    else:
-        view.say(view.paint("NOT GOOD: the ledger does not equal the source", RED))
+            return show.outcome
+        return show.finish(SHOW_SECONDS)
 
 
 def clock(seconds: float | None) -> str:
     """Return a duration as minutes and seconds."""
     return f"{int(seconds or 0) // 60:02}:{int(seconds or 0) % 60:02}"
-
-
-def shorten(text: str) -> str:
-    """Return a path relative to the current folder where it is below."""
-    path = Path(text)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else text
 
 
 def arguments(argv: list[str]) -> setup.Settings:

@@ -86,10 +86,10 @@ class StandbyShow:
         """Begin."""
         self._thread.start()
 
-    def finish(self, timeout: float) -> Outcome | None:
-        """Wait for the outcome; None when there is none in time."""
+    def finish(self, timeout: float) -> Outcome:
+        """Wait for the outcome."""
         self._thread.join(timeout)
-        return self.outcome
+        return self.outcome or Outcome(error=f"had not ended: {self.stage}")
 
     def close(self) -> None:
         """End it; the caller ends the processes that are left in the state folder."""

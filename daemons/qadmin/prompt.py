@@ -27,6 +27,8 @@ from skytools.daemons.qadmin.session import Exit, Session, Told
 
 HISTORY = Path("~/.qadmin_history")
 SYNTAX_LINES = 4
+# Commands that write as they go on, and have connections of their own: ^C ends them by itself.
+DIRECT = ("watch", "node")
 
 
 class _Completer(Completer):
@@ -97,8 +99,7 @@ class Prompt:
         return f"{self._session.queue or '(noqueue)'}@{info}> "
 
     def _execute(self, statement: Statement) -> None:
-        first = statement.tokens[0].value
-        if first == "watch":
+        if statement.tokens[0].value in DIRECT:
             self._session.execute(statement)
             return
         out = self._session.out

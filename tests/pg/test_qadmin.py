@@ -315,3 +315,43 @@ def test_completion_keeps_quiet_without_a_server(console):
     console.session.db.close()
     console.session.db.conninfo = "host=/nowhere"
     assert texts(Completer(console.session), "show queue ") == ["*", ";"]
+
+
+def test_a_cascade_is_made_and_looked_at(console, db, make_db):
+    """The commands of setadm, from the same table."""
+    other = make_db()
+    made = console(f"node create-root top '{db.conninfo}' with worker=top_w on q")
+    assert "top" in made
+    second = Console(other.conninfo)
+    try:
+        second(
+            f"connect queue=q; node create-branch next '{other.conninfo}'"
+            f" with worker=next_w provider='{db.conninfo}'"
+        )
+        tree = second("node status")
+        assert tree.index("top (root)") < tree.index("next (branch)")
+        assert [row["node"] for row in second.json("show node")] == ["next", "top"]
+        refused(second, "node drop-node nobody", "nobody")
+        refused(second, "node pause with timeout=never node=next", "'never' is no positive number")
+        second("node drop-node next with dry-run")
+        assert second.json("show local")[0]["node"] == "next"
+    finally:
+        second.session.close()
+
+
+def test_londiste_tables_and_sequences(console, db):
+    make_root(db)
+    console("connect queue=q; create extension londiste")
+    console("create table t (id serial primary key, x text); create sequence s")
+    missing = [(row["obj_kind"], row["obj_name"]) for row in console.json("londiste missing")]
+    assert ("r", "public.t") in missing
+    console("londiste add table t with skip_truncate, ev_ignore='x'; londiste add sequence s")
+    assert [row["table_name"] for row in console.json("londiste tables")] == ["public.t"]
+    assert "public.s" in [row["seq_name"] for row in console.json("londiste seqs")]
+    trigger = db.value("select pg_get_triggerdef(oid) from pg_trigger where tgname = '_londiste_q'")
+    assert "ignore=x" in trigger
+    completer = Completer(console.session)
+    assert texts(completer, "londiste remove table ") == ["public.t"]
+    console("londiste remove table public.t; londiste remove sequence public.s")
+    assert console.json("londiste tables") == []
+    refused(console, "londiste add table nothing", "nothing")

@@ -13,6 +13,7 @@ import pytest
 
 from skytools.core.clock import Clock
 from skytools.core.metrics import Metric, Metrics
+from skytools.daemons.londiste.metrics import WorkerMetrics
 from skytools.daemons.ticker.metrics import TickerMetrics
 from skytools.pgq.stats import ConsumerStats
 from skytools.scriptmgr.jobs import Job
@@ -58,8 +59,9 @@ def names(families: Iterable[Metric]) -> set[str]:
         TickerMetrics,
         lambda metrics: ConsumerStats(metrics, Clock()),
         lambda metrics: WalmgrMetrics(metrics, dict),
+        lambda metrics: WorkerMetrics(metrics, "q"),
     ],
-    ids=["ticker", "consumer", "walmgr"],
+    ids=["ticker", "consumer", "walmgr", "londiste"],
 )
 def test_every_series_of_a_daemon_is_documented(make: Callable[[Metrics], object]) -> None:
     metrics = Metrics()

@@ -339,6 +339,7 @@ class CatchUp:
                 handler.truncate(event, batch, out)
             else:
                 process(event)
+                out.took(len(event.data or ""))
         handler.flush(batch, out)
         out.batch_ends()
         batch.require_read()

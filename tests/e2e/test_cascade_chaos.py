@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import sys
@@ -87,6 +88,18 @@ def test_death_of_a_branch_at_each_step(db, make_db, start, wait_until, step):
 @pytest.mark.slow
 def test_chaos(make_server, start, wait_until):
     """Every process and every server is killed at random moments under load."""
+    assert run_chaos(make_server, start, wait_until, CHAOS_SECONDS) > 200
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(7200)
+def test_long_chaos(make_server, start, wait_until):
+    """The same for long: SKYTOOLS_FAULT_SECONDS."""
+    seconds = float(os.environ.get("SKYTOOLS_FAULT_SECONDS", "600"))
+    assert run_chaos(make_server, start, wait_until, seconds) > 20 * seconds
+
+
+def run_chaos(make_server, start, wait_until, seconds):
     servers = {name: make_server(name) for name in ("root", "branch", "leaf")}
     dbs = {
         name: Database(name, server.conninfo(TEMPLATE), autocommit=True)
@@ -101,7 +114,7 @@ def test_chaos(make_server, start, wait_until):
     running = {name: start(node) for name, node in nodes.items()}
     dice = random.Random(8)
     killed = {"process": 0, "server": 0}
-    end = time.monotonic() + CHAOS_SECONDS
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         calm = time.monotonic() + dice.uniform(0.2, 1.0)
         for _ in range(8):
@@ -125,6 +138,6 @@ def test_chaos(make_server, start, wait_until):
     ended = [program.output[-3000:] for program in running.values() if not program.running]
     assert ended == []
     count = check(root, branch, leaf, wait_until, running.values())
-    assert count > 200
     for one in dbs.values():
         one.close()
+    return count

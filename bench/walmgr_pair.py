@@ -61,7 +61,7 @@ def pair(one: Field) -> float:
     """Pair, then undo it."""
     one.write_ini()
     one.folder("b")
-    seconds = one.walmgr("pair")
+    seconds = one.walmgr("pair", "--force")
     standby = one.root / "b" / "data"
     one.good(one.primary.program("pg_ctl"), "-D", standby, "-m", "immediate", "-w", "stop")
     one.database.execute("select pg_drop_replication_slot('walmgr')")

@@ -6,11 +6,14 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 from skytools.core.db import Database, split_password
 from skytools.core.errors import SkytoolsError
+from skytools.walmgr.datadir import sync_tree
 from skytools.walmgr.errors import ProgramError
 from skytools.walmgr.expire import expire
 from skytools.walmgr.files import make_folder
@@ -22,10 +25,17 @@ from skytools.walmgr.store import sync_folder
 from skytools.walmgr.wal import HISTORY, Segment, WalError, kind_of
 
 
-def make_backup(site: Site, *, source: str = "primary", rate: str = "") -> BackupSet:
+def make_backup(
+    site: Site,
+    *,
+    source: str = "primary",
+    rate: str = "",
+    beside: Callable[[BackupSet], None] | None = None,
+) -> BackupSet:
     """Make a complete, verified set, then remove what retention no longer asks for.
 
-    Raises SkytoolsError; the set is then marked as failed, older ones are untouched.
+    `beside` runs in a thread while the set is verified. Raises SkytoolsError; the set is then
+    marked as failed, older ones are untouched.
     """
     site.require_folders()
     began = time.monotonic()
@@ -39,8 +49,14 @@ def make_backup(site: Site, *, source: str = "primary", rate: str = "") -> Backu
         try:
             _fetch(site, one, programs, conninfo, rate)
             one = _read_back(site, database, one)
-            # Every file against the manifest, and the set's WAL.
-            site.here.check([programs.path("pg_verifybackup"), "--quiet", one.data])
+            with ThreadPoolExecutor(1) as pool:
+                other = pool.submit(beside, one) if beside is not None else None
+                # Every file against the manifest, and the set's WAL.
+                site.here.check([programs.path("pg_verifybackup"), "--quiet", one.data])
+                if other is not None:
+                    other.result()
+            # pg_basebackup would do so file by file, and nobody could read meanwhile.
+            sync_tree(one.path)
         except (SkytoolsError, WalError, OSError, KeyboardInterrupt):
             replace(one, state=FAILED).save()
             raise
@@ -91,7 +107,7 @@ def _fetch(site: Site, one: BackupSet, programs: Programs, conninfo: str, rate: 
     rate = rate or site.cfg.backup_rate
     words: list[str | Path] = [
         programs.path("pg_basebackup"), "-d", visible, "-D", one.path / "data", "-F", "plain",
-        "-X", "stream", "-c", "fast", "-l", one.label, "--no-password",
+        "-X", "stream", "-c", "fast", "-l", one.label, "--no-password", "--no-sync",
         *(["--max-rate", rate] if rate else []),
         *(f"-T{location}={one.spaces / oid}" for oid, location in one.tablespaces.items()),
         *(["--progress"] if site.out.terminal and not site.out.as_json else []),
@@ -104,7 +120,6 @@ def _read_back(site: Site, database: Database, one: BackupSet) -> BackupSet:
     facts = manifest_facts(one.path / "data" / "backup_manifest")
     finished = float(database.value("select extract(epoch from clock_timestamp())"))
     one = replace(one, state=OK, finished=finished, size=folder_size(one.path), **facts)
-    one.save()
     _admit_own_wal(site, one)
     return one
 

@@ -76,15 +76,11 @@ def require_usable(path: Path) -> None:
         raise SkytoolsError(f"folder {target} is not ours to write")
 
 
-def copy_set(one: BackupSet, target: Path, wal: Path | None = None) -> None:
-    """Copy a set to a missing or empty folder, durably; shares blocks where the system can.
-
-    It is written under another name, so `target` is never half a copy. Raises RefusedError.
-    """
+def stage_set(one: BackupSet, target: Path) -> None:
+    """Copy a set beside `target`; shares blocks where the system can. Raises RefusedError."""
     if not is_empty(target):
         raise RefusedError(f"folder {target} is not empty")
-    aside = target.with_name(f"{target.name}.copying")
-    spaces = target.with_name(target.name + SPACES)
+    aside, spaces = _aside(target), target.with_name(target.name + SPACES)
     _remove(aside)
     copy_folder(one.data, aside)
     aside.chmod(0o700)
@@ -98,13 +94,24 @@ def copy_set(one: BackupSet, target: Path, wal: Path | None = None) -> None:
         link.symlink_to(spaces / oid)
     for name in ("set.json", "postmaster.pid", "postmaster.opts"):
         (aside / name).unlink(missing_ok=True)
+
+
+def install_set(one: BackupSet, target: Path, wal: Path | None = None) -> None:
+    """Give a staged copy its name once all of it is on disk, so `target` is never half a copy."""
+    aside = _aside(target)
     if wal is not None:
         _move_wal(aside / "pg_wal", wal)
-    _sync(aside)
+    sync_tree(aside)
+    if one.tablespaces:
+        sync_tree(target.with_name(target.name + SPACES))
     if target.exists():
         target.rmdir()
     aside.rename(target)
     sync_folder(str(target.parent))
+
+
+def _aside(target: Path) -> Path:
+    return target.with_name(f"{target.name}.copying")
 
 
 def _move_wal(folder: Path, wal: Path) -> None:
@@ -122,7 +129,8 @@ def copy_folder(source: Path, target: Path) -> None:
     _run(["cp", "-a", "--reflink=auto", "--", source, target])
 
 
-def _sync(path: Path) -> None:
+def sync_tree(path: Path) -> None:
+    """Write everything below a folder to disk, in one go with what else its file system holds."""
     _run(["sync", "-f", path])
 
 

@@ -9,18 +9,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from skytools.core.db import sql
 from skytools.core.errors import UsageError
 from skytools.walmgr import postgres, recover
 from skytools.walmgr.archive import archive_command
 from skytools.walmgr.backup import make_backup
-from skytools.walmgr.datadir import STANDBY, is_empty, require_usable
+from skytools.walmgr.datadir import STANDBY, is_empty, require_usable, stage_set
 from skytools.walmgr.errors import RefusedError
 from skytools.walmgr.files import make_folder
 from skytools.walmgr.postgres import Server
 from skytools.walmgr.remote import shell
 from skytools.walmgr.server import run_pg_ctl, start_server, wait_caught_up, wait_until
+from skytools.walmgr.sets import BackupSet
 from skytools.walmgr.site import Site
 from skytools.walmgr.target import Target
 
@@ -212,8 +214,8 @@ def plan_slot(site: Site, pairing: Pairing) -> None:
         pairing.steps.append(Step("make a backup set: WAL is missing", lambda: _backup(site)))
 
 
-def _backup(site: Site) -> None:
-    make_backup(site)
+def _backup(site: Site, beside: Callable[[BackupSet], None] | None = None) -> None:
+    make_backup(site, beside=beside)
 
 
 def plan_standby(site: Site, pairing: Pairing) -> None:
@@ -221,9 +223,12 @@ def plan_standby(site: Site, pairing: Pairing) -> None:
     system = pairing.server.system_id
     good = [one for one in site.sets() if one.complete and one.system_id == system]
     planned = any(step.text.startswith("make a backup set") for step in pairing.steps)
-    if not good and not planned:
-        pairing.steps.append(Step("make a backup set", lambda: _backup(site)))
     node = site.follower
+    staged: list[str] = []
+    if not good and not planned:
+        copies = node.host.local and node.data is not None and is_empty(node.data)
+        beside = (lambda one: _stage(node.folder, one, staged)) if copies else None
+        pairing.steps.append(Step("make a backup set", lambda: _backup(site, beside)))
     if not node.host.local:
         return  # `rejoin` looks after it
     folder = node.folder
@@ -239,16 +244,23 @@ def plan_standby(site: Site, pairing: Pairing) -> None:
         return
     require_usable(folder)
     text = f"standby: make {folder} of the newest set, start it, wait until it streams"
-    pairing.steps.append(Step(text, lambda: _build(site)))
+    pairing.steps.append(Step(text, lambda: _build(site, staged)))
 
 
-def _build(site: Site) -> None:
+def _stage(folder: Path, one: BackupSet, staged: list[str]) -> None:
+    """Copy the new set for the standby while it is verified: it is still in memory."""
+    require_usable(folder)
+    stage_set(one, folder)
+    staged.append(one.name)
+
+
+def _build(site: Site, staged: list[str]) -> None:
     plan = recover.plan_restore(site, Target())
     if time.time() - plan.way.one.finished < JUST_NOW:
         plan = replace(plan, verify=False)
     programs = site.programs(plan.way.one.version // 10000)
     with site.backup_lock():
-        recover.build(site, plan, programs)
+        recover.build(site, plan, programs, staged=plan.way.one.name in staged)
     _start(site)
 
 

@@ -14,12 +14,13 @@ from skytools.walmgr import postgres
 from skytools.walmgr.archive import archive_command
 from skytools.walmgr.coverage import Coverage
 from skytools.walmgr.datadir import (
-    copy_set,
+    install_set,
     is_empty,
     make_recovery,
     make_standby,
     require_usable,
     set_aside,
+    stage_set,
 )
 from skytools.walmgr.errors import RefusedError
 from skytools.walmgr.node import SLAVE
@@ -108,8 +109,11 @@ def restore(site: Site, plan: Plan) -> None:
         site.say(f"restored to {plan.folder}; start it by: {command}")
 
 
-def build(site: Site, plan: Plan, programs: Programs) -> None:
-    """Make the data folder; the caller holds the lock that keeps the set from being removed."""
+def build(site: Site, plan: Plan, programs: Programs, *, staged: bool = False) -> None:
+    """Make the data folder; the caller holds the lock that keeps the set from being removed.
+
+    `staged`: the copy is there already, beside the folder.
+    """
     one = plan.way.one
     if not is_empty(plan.folder):
         stop_server(site, plan.folder)
@@ -118,7 +122,9 @@ def build(site: Site, plan: Plan, programs: Programs) -> None:
         else:
             shutil.rmtree(plan.folder)
     wal = site.cfg.slave_pg_xlog if plan.folder == site.nodes[SLAVE].data else None
-    copy_set(one, plan.folder, wal)
+    if not staged:
+        stage_set(one, plan.folder)
+    install_set(one, plan.folder, wal)
     if plan.verify and (one.data / "backup_manifest").exists():
         _verify_copy(site, programs, plan.folder)
     _add_tail(plan)

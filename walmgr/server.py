@@ -70,10 +70,12 @@ def stop_server(site: Site, datadir: Path) -> bool:
 def wait_until(condition: Callable[[], bool], what: str, timeout: float) -> None:
     """Poll until a condition holds. Raises TransientError after `timeout` seconds."""
     deadline = time.monotonic() + timeout
+    pause = POLL / 10
     while not condition():
         if time.monotonic() > deadline:
             raise TransientError(f"not within {timeout:g} s: {what}")
-        time.sleep(POLL)
+        time.sleep(pause)
+        pause = min(pause * 1.5, POLL)
 
 
 def wait_for_standby(site: Site, timeout: float = START_TIMEOUT) -> Database:

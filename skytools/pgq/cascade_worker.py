@@ -27,6 +27,7 @@ from skytools.pgq.batch import Batch
 from skytools.pgq.cascade import CascadedBase, CascadedConfig
 from skytools.pgq.node import NodeState, NodeType
 from skytools.pgq.producer import carry_events, copy_events
+from skytools.pgq.succession import Succession
 from skytools.pgq.types import Event
 from skytools.pgq.watermark import Watermarks
 
@@ -62,6 +63,7 @@ class CascadedWorker(CascadedBase):
     def __init__(self, ctx: Context, cfg: WorkerConfig) -> None:
         super().__init__(ctx, cfg)
         self.watermarks = Watermarks(ctx, cfg.queue_name, cfg.remote_extra_connstr)
+        self.succession = Succession(ctx, cfg.queue_name, cfg.remote_extra_connstr)
 
     def process_event(self, event: Event, target: Database) -> None:
         """Handle one event through `target`, without committing."""
@@ -90,7 +92,9 @@ class CascadedWorker(CascadedBase):
         return self.state.combined_type is NodeType.BRANCH
 
     def root_step(self) -> Pause:
-        """Publish the global watermark when it is time to."""
+        """Publish the global watermark when it is time to, if we still are the root for all."""
+        if self.succession.is_closed(self.target, self.state.node_name):
+            return self._rest("root, closed for writing")
         self.watermarks.publish_global(self.target, self.cfg.global_wm_publish_period)
         return self._rest("root")
 

@@ -7,7 +7,13 @@ import argparse
 
 import pytest
 
-from skytools.core.errors import LostPosition, SkytoolsError, TransientError, UsageError
+from skytools.core.errors import (
+    DatabaseError,
+    LostPosition,
+    SkytoolsError,
+    TransientError,
+    UsageError,
+)
 from skytools.core.service import AGAIN
 from skytools.pgq import CascadedConsumer, CascadedWorker
 from tests.fixtures.cascade import add_node, make_root
@@ -268,6 +274,25 @@ def test_a_database_that_is_no_node(make_db, worker, root):
     root.db = make_db(empty=True)
     with pytest.raises(SkytoolsError, match="has no pgq_node; make it a node"):
         worker(root).step()
+
+
+def test_a_root_whose_place_was_taken_refuses_writes(root, branch, worker):
+    """It was away meanwhile: without this both would take writes until somebody sees it."""
+    one = worker(root)
+    one.step()
+    tick = branch.info("worker_last_tick")
+    branch.call("promote_branch", "q")
+    branch.call("register_subscriber", "q", "root", "root.gravestone", tick)
+    fill(root)
+    one.step()  # looks only from time to time
+    fill(root)
+    again = worker(root)  # and when it starts
+    again.step()
+    with pytest.raises(DatabaseError, match="disallowed"):
+        fill(root)
+    for who in (one, again):
+        who.step()
+    assert root.info("node_type") == "root"
 
 
 def test_it_follows_a_new_provider(root, branch, leaf, worker, make_db):

@@ -20,7 +20,7 @@ from skytools.pgq.admin.members import Node
 from skytools.pgq.admin.move import FORCED_WAIT, refuse
 from skytools.pgq.admin.plan import Plan, Step
 from skytools.pgq.admin.takeover import closed, rights
-from skytools.pgq.admin.takeover_dead import GRAVESTONE
+from skytools.pgq.succession import GRAVESTONE
 
 FILE = Path("resurrect-lost-events.json")
 

@@ -19,8 +19,7 @@ from skytools.pgq.admin.move import FORCED_WAIT, Move, subscribed
 from skytools.pgq.admin.plan import Step
 from skytools.pgq.admin.takeover import closed, leave, rights
 from skytools.pgq.node import NodeType
-
-GRAVESTONE = "{}.gravestone"
+from skytools.pgq.succession import GRAVESTONE
 
 
 class DeadRootTakeover:

@@ -10,7 +10,7 @@ select 'column', c.relname, row_number() over (partition by c.oid order by a.att
  where c.relnamespace = :'schema'::regnamespace and c.relkind in ('r', 'S')
  order by 2, 3;
 select 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)
-  from pg_constraint where connamespace = :'schema'::regnamespace order by 2, 3;
+  from pg_constraint where connamespace = :'schema'::regnamespace and contype <> 'n' order by 2, 3;
 select 'index', indexname, indexdef from pg_indexes where schemaname = :'schema' order by 2;
 select 'trigger', tgrelid::regclass::text, tgname, pg_get_triggerdef(t.oid)
   from pg_trigger t join pg_class c on c.oid = t.tgrelid

@@ -68,4 +68,6 @@ begin
     perform pg_notify('pgq_tick_' || i_queue_id, new_tick_id::text);
     return new_tick_id;
 end;
-$$ language plpgsql set search_path = pg_catalog, pg_temp;
+$$ language plpgsql
+    set search_path = pg_catalog, pg_temp
+    set enable_seqscan = off set enable_bitmapscan = off;

@@ -20,14 +20,18 @@
 create or replace function pgq._is_subconsumer(i_queue_id integer, i_consumer_id integer)
 returns boolean as $$
 begin
+    -- No name without a dot is one; the rest is looked up by the names that may be the main consumer's.
     return exists (
         select 1
-          from pgq.subscription s
-          join pgq.subscription m on m.sub_queue = s.sub_queue and m.sub_id = s.sub_id
-           and m.sub_consumer <> s.sub_consumer
-          join pgq.consumer sub on sub.co_id = s.sub_consumer
-          join pgq.consumer main on main.co_id = m.sub_consumer
-         where s.sub_queue = i_queue_id and s.sub_consumer = i_consumer_id
-           and starts_with(sub.co_name, main.co_name || '.'));
+          from pgq.consumer sub
+         cross join generate_series(2, length(sub.co_name)) as dot
+          join pgq.consumer main on main.co_name = left(sub.co_name, dot - 1)
+         where sub.co_id = i_consumer_id and strpos(sub.co_name, '.') > 0 and substr(sub.co_name, dot, 1) = '.'
+           and (select s.sub_id from pgq.subscription s where s.sub_queue = i_queue_id and s.sub_consumer = sub.co_id
+                 order by s.sub_version desc limit 1)
+             = (select m.sub_id from pgq.subscription m where m.sub_queue = i_queue_id and m.sub_consumer = main.co_id
+                 order by m.sub_version desc limit 1));
 end;
-$$ language plpgsql stable set search_path = pg_catalog, pg_temp;
+$$ language plpgsql stable
+    set search_path = pg_catalog, pg_temp
+    set enable_seqscan = off set enable_bitmapscan = off;

@@ -23,6 +23,21 @@ returns table (
     last_tick_time timestamptz, last_tick_seq bigint, last_snapshot txid_snapshot, prev_tick_time timestamptz,
     wake_seq regclass, asleep boolean
 ) as $$
+    select * from pgq._ticker_status() s where i_queue_ids is null or s.queue_id = any (i_queue_ids)
+$$ language sql stable;
+
+-- ----------------------------------------------------------------------
+-- Function: pgq._ticker_status(0)
+--
+--      The same for all queues; becomes part of the query that calls it.
+-- ----------------------------------------------------------------------
+create or replace function pgq._ticker_status()
+returns table (
+    queue_id integer, queue_name text, max_count integer, max_lag interval, idle_period interval, data_pfx text,
+    ntables integer, cur_table integer, switch_step2 bigint, event_seq bigint, last_tick_id bigint,
+    last_tick_time timestamptz, last_tick_seq bigint, last_snapshot txid_snapshot, prev_tick_time timestamptz,
+    wake_seq regclass, asleep boolean
+) as $$
     select q.queue_id, q.queue_name, q.queue_ticker_max_count, q.queue_ticker_max_lag,
            q.queue_ticker_idle_period, q.queue_data_pfx, q.queue_ntables, q.queue_cur_table, q.queue_switch_step2,
            case when seq.event is not null then coalesce(pg_catalog.pg_sequence_last_value(seq.event), 0) end,
@@ -41,5 +56,4 @@ returns table (
             order by tick_id desc limit 1) p on true
      where not q.queue_external_ticker
        and not q.queue_ticker_paused
-       and (i_queue_ids is null or q.queue_id = any (i_queue_ids))
 $$ language sql stable;

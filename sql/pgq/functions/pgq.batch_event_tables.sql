@@ -30,7 +30,9 @@ begin
             detail = format('Batch: %s.', coalesce(x_batch_id::text, 'NULL'));
     end if;
 end;
-$$ language plpgsql set search_path = pg_catalog, pg_temp;
+$$ language plpgsql
+    set search_path = pg_catalog, pg_temp
+    set enable_seqscan = off set enable_bitmapscan = off;
 
 -- ----------------------------------------------------------------------
 -- Function: pgq._event_tables(2)

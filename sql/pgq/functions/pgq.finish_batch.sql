@@ -22,7 +22,7 @@ returns integer as $$
 begin
     update pgq.subscription
        set sub_last_tick = case when not pgq._is_subconsumer(sub_queue, sub_consumer) then sub_next_tick end,
-           sub_next_tick = null, sub_batch = null, sub_active = now()
+           sub_next_tick = null, sub_batch = null, sub_active = now(), sub_version = sub_version + 1
      where sub_batch = x_batch_id;
     if not found then
         raise warning 'finish_batch: batch % not found', x_batch_id;
@@ -30,4 +30,6 @@ begin
     end if;
     return 1;
 end;
-$$ language plpgsql security definer set search_path = pg_catalog, pg_temp;
+$$ language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+    set enable_seqscan = off set enable_bitmapscan = off;

@@ -107,12 +107,21 @@ $$ language plpgsql security definer set search_path = pg_catalog, pg_temp;
 create or replace function pgq.move_consumer(i_queue_name text, i_consumer_name text, i_from bigint, i_to bigint)
 returns integer as $$
 begin
-    update pgq.subscription s set sub_last_tick = i_to, sub_active = now()
-      from pgq.queue q, pgq.consumer c
-     where q.queue_id = s.sub_queue and q.queue_name = i_queue_name
-       and c.co_id = s.sub_consumer and c.co_name = i_consumer_name
-       and s.sub_last_tick = i_from and s.sub_batch is null
-       and exists (select 1 from pgq.tick t where t.tick_queue = s.sub_queue and t.tick_id = i_to);
+    update pgq.subscription s set sub_last_tick = i_to, sub_active = now(), sub_version = s.sub_version + 1
+      from (select sub.ctid as tid, sub.sub_version
+              from pgq.queue q
+             cross join pgq.consumer c
+             cross join lateral (
+                   select sn.ctid, sn.sub_queue, sn.sub_version
+                     from pgq.subscription sn
+                    where sn.sub_queue = q.queue_id and sn.sub_consumer = c.co_id
+                    order by sn.sub_version desc limit 1) sub
+             where q.queue_name = i_queue_name and c.co_name = i_consumer_name
+               and exists (select 1 from pgq.tick t where t.tick_queue = sub.sub_queue and t.tick_id = i_to)) now
+     where s.ctid = now.tid and s.sub_version = now.sub_version
+       and s.sub_last_tick = i_from and s.sub_batch is null;
     return found::integer;
 end;
-$$ language plpgsql security definer set search_path = pg_catalog, pg_temp;
+$$ language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+    set enable_seqscan = off set enable_bitmapscan = off;

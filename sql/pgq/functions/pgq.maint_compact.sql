@@ -4,14 +4,16 @@
 --
 --      Rewrite the tables whose rows come and go one by one, when most of what they hold is dead: what is alive is
 --      put aside, the table truncated, and filled again. Unlike vacuum, that works however old a snapshot somebody
---      holds: so these tables stay as small as what is in them. A table that is in use just now waits.
+--      holds: so these tables stay as small as what is in them. A table that is in use just now waits. A transaction
+--      with an older snapshot sees them empty then; pg_dump holds locks that prevent it, and is waited for where it may
+--      just be about to.
 --
 -- Parameters:
 --      none
 -- Returns:
 --      0
 -- Tables:
---      truncate, insert: pgq.retry_queue, pgq.failed_queue
+--      truncate, insert: pgq.retry_queue, pgq.failed_queue, pgq.subscription
 -- Locks:
 --      these tables: ACCESS EXCLUSIVE, if it can be had at once
 -- Raises:
@@ -41,11 +43,16 @@ $$ language plpgsql security definer set search_path = pg_catalog, pg_temp;
 -- ----------------------------------------------------------------------
 -- Function: pgq._tables_to_compact(0)
 --
---      Name the tables that hold more than a thousand dead rows, and more dead ones than twice the living.
+--      Name the tables that hold more than a thousand dead rows, and more dead ones than twice the living. Of
+--      subscriptions the dead ones do not matter before there are very many: see pgq._subscription_version.
 -- ----------------------------------------------------------------------
 create or replace function pgq._tables_to_compact()
 returns setof regclass as $$
-    select t from unnest(array['pgq.retry_queue', 'pgq.failed_queue']::regclass[]) as t
-     where pg_catalog.pg_stat_get_dead_tuples(t) > 1000
-       and pg_catalog.pg_stat_get_dead_tuples(t) > 2 * pg_catalog.pg_stat_get_live_tuples(t)
+    select t.name
+      from (values ('pgq.retry_queue'::regclass, 1000), ('pgq.failed_queue', 1000), ('pgq.subscription', 50000))
+        as t (name, least)
+     where pg_catalog.pg_stat_get_dead_tuples(t.name) > t.least
+       and pg_catalog.pg_stat_get_dead_tuples(t.name) > 2 * pg_catalog.pg_stat_get_live_tuples(t.name)
+       and not exists (select 1 from pg_catalog.pg_stat_activity a
+                        where a.datname = pg_catalog.current_database() and a.application_name = 'pg_dump')
 $$ language sql stable;

@@ -34,13 +34,17 @@ declare
     next record;
 begin
     loop
-        select sub.sub_queue, sub.sub_consumer, sub.sub_last_tick, sub.sub_batch, sub.sub_next_tick,
+        select sub.tid, sub.sub_version, sub.sub_queue, sub.sub_consumer, sub.sub_last_tick, sub.sub_batch, sub.sub_next_tick,
                sub.sub_detached, q.queue_batch_max_events as max_events, prev, prev.tick_id as prev_id, prev.tick_time as prev_time, prev.tick_event_seq as prev_seq,
                cur.tick_time as cur_time, cur.tick_event_seq as cur_seq
           into s
           from pgq.queue q
-          join pgq.subscription sub on sub.sub_queue = q.queue_id
-          join pgq.consumer c on c.co_id = sub.sub_consumer
+         cross join pgq.consumer c
+         cross join lateral (
+               select sn.ctid as tid, sn.*
+                 from pgq.subscription sn
+                where sn.sub_queue = q.queue_id and sn.sub_consumer = c.co_id
+                order by sn.sub_version desc limit 1) sub
           left join pgq.tick prev on prev.tick_queue = sub.sub_queue and prev.tick_id = sub.sub_last_tick
           left join pgq.tick cur on cur.tick_queue = sub.sub_queue and cur.tick_id = sub.sub_next_tick
          where q.queue_name = i_queue_name and c.co_name = i_consumer_name;
@@ -93,9 +97,10 @@ begin
 
         -- Nothing is updated if somebody else has opened a batch or moved the consumer meanwhile: then look again.
         update pgq.subscription sub
-           set sub_batch = nextval('pgq.batch_id_seq'), sub_next_tick = next.tick_id, sub_active = now()
-         where sub.sub_queue = s.sub_queue and sub.sub_consumer = s.sub_consumer
-           and sub.sub_batch is null and sub.sub_last_tick = s.sub_last_tick
+           set sub_batch = nextval('pgq.batch_id_seq'), sub_next_tick = next.tick_id, sub_active = now(),
+               sub_version = s.sub_version + 1
+         where sub.ctid = s.tid and sub.sub_version = s.sub_version
+           and sub.sub_queue = s.sub_queue and sub.sub_consumer = s.sub_consumer
         returning sub.sub_batch into batch_id;
         exit when found;
     end loop;
@@ -104,7 +109,10 @@ begin
     cur_tick_time := next.tick_time;
     cur_tick_event_seq := next.tick_event_seq;
 end;
-$$ language plpgsql security definer set search_path = pg_catalog, pg_temp;
+$$ language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+    -- Plans are made while the tables are small, and used when they are not.
+    set enable_seqscan = off set enable_bitmapscan = off;
 
 -- ----------------------------------------------------------------------
 -- Function: pgq.next_batch_info(2)

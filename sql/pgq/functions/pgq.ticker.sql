@@ -42,7 +42,7 @@ begin
     end if;
 
     perform pg_advisory_xact_lock('pgq.queue'::regclass::integer, q.queue_id);
-    select *, event_seq - last_tick_seq as new into s from pgq._ticker_status(array[q.queue_id]);
+    select *, event_seq - last_tick_seq as new into s from pgq._ticker_status() where queue_id = q.queue_id;
     if not found then
         return null;
     end if;
@@ -56,7 +56,10 @@ begin
     end if;
     return pgq._insert_tick(q.queue_id, s.last_tick_id);
 end;
-$$ language plpgsql security definer set search_path = pg_catalog, pg_temp;
+$$ language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+    -- Plans are made while the tables are small, and used when they are not.
+    set enable_seqscan = off set enable_bitmapscan = off;
 
 -- ----------------------------------------------------------------------
 -- Function: pgq.ticker(0)

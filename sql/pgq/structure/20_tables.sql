@@ -73,7 +73,10 @@ create table if not exists pgq.subscription (
     sub_next_tick bigint,
     -- Rotation no longer waits for the consumer since then: see pgq.maint_gone_consumers.
     sub_detached timestamptz,
-    constraint subscription_pkey primary key (sub_queue, sub_consumer),
+    -- Counts the changes of the row: part of the key, so that an index leads to the row of now, past all that it was
+    -- before and that cannot be vacuumed while somebody holds a snapshot. See pgq._subscription_version.
+    sub_version bigint not null default 0,
+    constraint subscription_pkey primary key (sub_queue, sub_consumer, sub_version),
     constraint subscription_batch_idx unique (sub_batch),
     constraint sub_queue_fkey foreign key (sub_queue) references pgq.queue (queue_id),
     constraint sub_consumer_fkey foreign key (sub_consumer) references pgq.consumer (co_id)

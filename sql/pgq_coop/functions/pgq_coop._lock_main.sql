@@ -29,10 +29,12 @@ begin
     loop
         select s.sub_queue, s.sub_consumer, s.sub_id, s.sub_batch into queue_id, co_id, sub_id, batch_id
           from pgq.queue q
-          join pgq.subscription s on s.sub_queue = q.queue_id
-          join pgq.consumer c on c.co_id = s.sub_consumer
-         where q.queue_name = i_queue_name and c.co_name = i_consumer_name
-           for update of s;
+         cross join pgq.consumer c
+         cross join lateral (
+               select * from pgq.subscription now
+                where now.sub_queue = q.queue_id and now.sub_consumer = c.co_id
+                order by now.sub_version desc limit 1 for update) s
+         where q.queue_name = i_queue_name and c.co_name = i_consumer_name;
         exit when found or not i_register;
         -- Two workers may come here at once: the second waits for the first, and then finds the row.
         perform pgq.register_consumer(i_queue_name, i_consumer_name);
@@ -44,4 +46,6 @@ begin
             using errcode = 'wrong_object_type', hint = 'Give the name of the main consumer.';
     end if;
 end;
-$$ language plpgsql set search_path = pg_catalog, pg_temp;
+$$ language plpgsql
+    set search_path = pg_catalog, pg_temp
+    set enable_seqscan = off set enable_bitmapscan = off;

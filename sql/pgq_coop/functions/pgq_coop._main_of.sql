@@ -18,13 +18,17 @@
 -- ----------------------------------------------------------------------
 create or replace function pgq_coop._main_of(i_queue_id integer, i_co_id integer)
 returns text as $$
-    select m.co_name
-      from pgq.subscription s
-      join pgq.consumer c on c.co_id = s.sub_consumer
-      join pgq.subscription g on g.sub_queue = s.sub_queue and g.sub_id = s.sub_id
-      join pgq.consumer m on m.co_id = g.sub_consumer
-     where s.sub_queue = i_queue_id and s.sub_consumer = i_co_id
-       and starts_with(c.co_name, m.co_name || '.')
-     order by length(m.co_name)
+    select main.co_name
+      from pgq.consumer sub
+     cross join generate_series(2, length(sub.co_name)) as dot
+      join pgq.consumer main on main.co_name = left(sub.co_name, dot - 1)
+     where sub.co_id = i_co_id and strpos(sub.co_name, '.') > 0 and substr(sub.co_name, dot, 1) = '.'
+       and (select s.sub_id from pgq.subscription s where s.sub_queue = i_queue_id and s.sub_consumer = sub.co_id
+             order by s.sub_version desc limit 1)
+         = (select m.sub_id from pgq.subscription m where m.sub_queue = i_queue_id and m.sub_consumer = main.co_id
+             order by m.sub_version desc limit 1)
+     order by length(main.co_name)
      limit 1
-$$ language sql stable set search_path = pg_catalog, pg_temp;
+$$ language sql stable
+    set search_path = pg_catalog, pg_temp
+    set enable_seqscan = off set enable_bitmapscan = off;

@@ -43,10 +43,12 @@ begin
     is_new := false;
     loop
         select s.sub_consumer, s.sub_id, s.sub_batch into co_id, group_id, batch_id
-          from pgq.subscription s
-          join pgq.consumer c on c.co_id = s.sub_consumer
-         where s.sub_queue = i_queue_id and c.co_name = full_name
-           for update of s;
+          from pgq.consumer c
+         cross join lateral (
+               select * from pgq.subscription now
+                where now.sub_queue = i_queue_id and now.sub_consumer = c.co_id
+                order by now.sub_version desc limit 1 for update) s
+         where c.co_name = full_name;
         exit when found;
         is_new := pgq.register_consumer(i_queue_name, full_name) = 1;
     end loop;
@@ -60,4 +62,6 @@ begin
             hint = 'Choose another name for the subconsumer.';
     end if;
 end;
-$$ language plpgsql set search_path = pg_catalog, pg_temp;
+$$ language plpgsql
+    set search_path = pg_catalog, pg_temp
+    set enable_seqscan = off set enable_bitmapscan = off;

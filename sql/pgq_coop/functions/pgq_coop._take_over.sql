@@ -32,12 +32,16 @@ declare
 begin
     for dead in
         select s.sub_consumer, s.sub_batch, s.sub_last_tick, s.sub_next_tick
-          from pgq.subscription s
-          join pgq.consumer c on c.co_id = s.sub_consumer
-         where s.sub_queue = i_queue_id and s.sub_id = i_sub_id and s.sub_consumer not in (i_main_id, i_co_id)
-           and s.sub_active < i_dead_since
+          from pgq._subscriptions(i_queue_id) seen
+         cross join lateral (
+               select now.*
+                 from pgq.subscription now
+                 join pgq.consumer c on c.co_id = now.sub_consumer
+                where now.sub_queue = i_queue_id and now.sub_consumer = seen.sub_consumer
+                order by now.sub_version desc limit 1 for update skip locked) s
+         where seen.sub_id = i_sub_id and seen.sub_consumer not in (i_main_id, i_co_id)
+           and seen.sub_active < i_dead_since and s.sub_active < i_dead_since
          order by s.sub_next_tick
-           for update of s, c skip locked
     loop
         continue when dead.sub_batch is not null and res is not null;
         perform pgq_coop._drop_sub(i_queue_id, dead.sub_consumer);
@@ -51,4 +55,6 @@ begin
     end loop;
     return res;
 end;
-$$ language plpgsql set search_path = pg_catalog, pg_temp;
+$$ language plpgsql
+    set search_path = pg_catalog, pg_temp
+    set enable_seqscan = off set enable_bitmapscan = off;

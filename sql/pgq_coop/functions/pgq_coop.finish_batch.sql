@@ -20,7 +20,7 @@ create or replace function pgq_coop.finish_batch(i_batch_id bigint)
 returns integer as $$
 begin
     update pgq.subscription s
-       set sub_last_tick = null, sub_next_tick = null, sub_batch = null, sub_active = now()
+       set sub_last_tick = null, sub_next_tick = null, sub_batch = null, sub_active = now(), sub_version = sub_version + 1
      where s.sub_batch = i_batch_id
        and pgq_coop._main_of(s.sub_queue, s.sub_consumer) is not null;
     if found then
@@ -32,4 +32,6 @@ begin
     raise warning 'finish_batch: batch % not found', coalesce(i_batch_id::text, 'NULL');
     return 0;
 end;
-$$ language plpgsql security definer set search_path = pg_catalog, pg_temp;
+$$ language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+    set enable_seqscan = off set enable_bitmapscan = off;

@@ -20,7 +20,9 @@
 create or replace function pgq_coop.heartbeat(i_batch_id bigint)
 returns integer as $$
 begin
-    update pgq.subscription set sub_active = now() where sub_batch = i_batch_id;
+    update pgq.subscription set sub_active = now(), sub_version = sub_version + 1 where sub_batch = i_batch_id;
     return found::integer;
 end;
-$$ language plpgsql security definer set search_path = pg_catalog, pg_temp;
+$$ language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+    set enable_seqscan = off set enable_bitmapscan = off;

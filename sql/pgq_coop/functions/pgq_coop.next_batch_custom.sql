@@ -54,25 +54,28 @@ begin
                                             now() - i_dead_interval);
     end if;
     if sub.batch_id is not null then
-        update pgq.subscription set sub_active = now()
-         where sub_queue = main.queue_id and sub_consumer = sub.co_id;
+        update pgq.subscription set sub_active = now(), sub_version = sub_version + 1
+         where ctid = pgq._subscription_now(main.queue_id, sub.co_id);
         return sub.batch_id;
     end if;
 
     select f.batch_id, f.prev_tick_id, f.cur_tick_id into batch
       from pgq.next_batch_custom(i_queue_name, i_consumer_name, i_min_lag, i_min_count, i_min_interval) f;
     if batch.batch_id is not null then
-        update pgq.subscription set sub_last_tick = batch.cur_tick_id, sub_next_tick = null, sub_batch = null
-         where sub_queue = main.queue_id and sub_consumer = main.co_id;
+        update pgq.subscription
+           set sub_last_tick = batch.cur_tick_id, sub_next_tick = null, sub_batch = null, sub_version = sub_version + 1
+         where ctid = pgq._subscription_now(main.queue_id, main.co_id);
     end if;
     -- Without a batch all three are NULL: that also mends a row that pgq.finish_batch of PgQ 3 has closed.
     update pgq.subscription
        set sub_batch = batch.batch_id, sub_last_tick = batch.prev_tick_id, sub_next_tick = batch.cur_tick_id,
-           sub_active = now()
-     where sub_queue = main.queue_id and sub_consumer = sub.co_id;
+           sub_active = now(), sub_version = sub_version + 1
+     where ctid = pgq._subscription_now(main.queue_id, sub.co_id);
     return batch.batch_id;
 end;
-$$ language plpgsql security definer set search_path = pg_catalog, pg_temp;
+$$ language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+    set enable_seqscan = off set enable_bitmapscan = off;
 
 -- ----------------------------------------------------------------------
 -- Function: pgq_coop.next_batch_custom(6)

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: ISC
+"""`python -m bench.held`: the loop of tick, next_batch and finish_batch under a held snapshot.
+
+A transaction that is open for long, a forgotten psql or a pg_dump, keeps what is updated since from
+being vacuumed. The loop runs in that database and, in turns, in another where nobody holds
+anything: what differs is due to the snapshot, and not to the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.sides import QUEUE, ROOT, SIDES, Bench, Side
+from bench.works import backend_cpu
+from skytools.core.db import Database
+from skytools.core.pgserver import PrivateServer
+
+TURN = 0.5
+WINDOWS = 4
+DEAD = "select sum(n_dead_tup)::bigint from pg_stat_all_tables where schemaname = 'pgq'"
+
+
+@dataclass(slots=True)
+class Spent:
+    """What a number of loops took."""
+
+    loops: int = 0
+    wall: float = 0.0
+    cpu: float = 0.0
+
+
+def prepare(db: Database) -> None:
+    """Register a consumer, and have each call of the ticker tick."""
+    db.execute("set synchronous_commit = off")
+    db.execute("update pgq.queue set queue_ticker_max_lag = '0', queue_ticker_idle_period = '0'")
+    db.query("select pgq.register_consumer(%s, 'bench')", (QUEUE,))
+    turn(db, Spent())
+    db.execute("vacuum analyze")
+
+
+def turn(db: Database, spent: Spent) -> None:
+    """Run the loop for a while."""
+    started, cpu = time.perf_counter(), backend_cpu(db)
+    end = started + TURN
+    while time.perf_counter() < end:
+        db.query("select pgq.ticker(%s)", (QUEUE,))
+        batch = db.value("select pgq.next_batch(%s, 'bench')", (QUEUE,))
+        db.query("select pgq.finish_batch(%s)", (batch,))
+        spent.loops += 1
+    spent.wall += time.perf_counter() - started
+    spent.cpu += backend_cpu(db) - cpu
+
+
+def compare(bench: Bench, side: Side, seconds: float) -> None:
+    """Print a line for each part of the time that the snapshot is held."""
+    db = bench.fresh(side)
+    name = f"{bench.dbname(side)}_free"
+    bench.server.createdb(name)
+    free = Database("free", bench.server.conninfo(name), autocommit=True)
+    free.execute(f"create extension pgq version '{side.version}'")
+    free.query("select pgq.create_queue(%s)", (QUEUE,))
+    for one in (db, free):
+        prepare(one)
+    holder = Database("holder", bench.server.conninfo(bench.dbname(side)))
+    holder.execute("set transaction isolation level repeatable read")
+    holder.query("select 1")
+    total = 0
+    started = time.monotonic()
+    for window in range(1, WINDOWS + 1):
+        held, beside = Spent(), Spent()
+        while time.monotonic() < started + seconds * window / WINDOWS:
+            turn(db, held)
+            turn(free, beside)
+        total += held.loops
+        db.query("select pg_stat_force_next_flush()")
+        dead = db.value(DEAD)
+        rate, usual = held.loops / held.wall, beside.loops / beside.wall
+        by_cpu = (beside.cpu / beside.loops) / (held.cpu / held.loops)
+        sys.stdout.write(
+            f"{side.name}: after {seconds * window / WINDOWS:.0f} s and {total} loops: {rate:.0f}"
+            f" loops/s, {rate / usual:.0%} of {usual:.0f} beside (by CPU {by_cpu:.0%});"
+            f" {dead} dead rows\n"
+        )
+        sys.stdout.flush()
+    for one in (holder, free):
+        one.close()
+    bench.server.dropdb(name)
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=120, help="how long the snapshot is held")
+    parser.add_argument("--only", default="", help="the side of this name")
+    opts = parser.parse_args()
+    bindir = subprocess.run(
+        [ROOT / "bench/peers.sh"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    folder = Path(tempfile.mkdtemp(prefix="skytools-bench-", dir="/var/tmp"))
+    server = PrivateServer(
+        folder / "data", Path(bindir), settings={"shared_buffers": "1GB", "max_wal_size": "8GB"}
+    )
+    try:
+        server.initdb()
+        server.start()
+        for side in SIDES:
+            if opts.only in side.name:
+                compare(Bench(server, folder), side, opts.seconds)
+    finally:
+        server.destroy()
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: ISC
+"""A snapshot that somebody holds for long: no old rows are walked over, however many there are."""
+
+from __future__ import annotations
+
+import pytest
+
+from skytools.core.db import Database
+
+LOOPS = 300
+
+_READ = """
+    select sum(idx_scan)::int, sum(idx_tup_read)::int
+      from pg_stat_all_indexes where schemaname = 'pgq' and relname in ('subscription', 'tick')
+"""
+_SEQ = """
+    select sum(seq_tup_read)::int
+      from pg_stat_all_tables where schemaname = 'pgq' and relname in ('subscription', 'tick')
+"""
+
+
+@pytest.fixture
+def holder(server, db):
+    holder = Database("holder", server.conninfo(db.name))
+    holder.execute("set transaction isolation level repeatable read")
+    holder.query("select 1")
+    yield holder
+    holder.close()
+
+
+def figures(db):
+    """Return index scans, index entries read, and rows read without an index."""
+    db.query("select pg_stat_force_next_flush()")
+    scans, read = db.query_one(_READ)
+    return scans, read, db.value(_SEQ)
+
+
+def work(db, consume):
+    """Run many loops, after some in which plans are made; returns what was read per loop."""
+    for _ in range(10):
+        consume()
+    before = figures(db)
+    for _ in range(LOOPS):
+        db.query("select pgq.ticker('q')")
+        consume()
+    after = figures(db)
+    return [(b - a) / LOOPS for a, b in zip(before, after, strict=True)]
+
+
+@pytest.fixture
+def ticking(db):
+    if db.value("select to_regprocedure('pg_stat_force_next_flush()') is null"):
+        pytest.skip("statistics are late before PostgreSQL 15")
+    db.query("select pgq.create_queue('q')")
+    db.execute("update pgq.queue set queue_ticker_max_lag = '0', queue_ticker_idle_period = '0'")
+    return db
+
+
+def test_a_consumer_reads_its_row_and_no_older_ones(ticking, holder):
+    db = ticking
+    db.query("select pgq.register_consumer('q', 'c')")
+
+    def consume():
+        if batch := db.value("select pgq.next_batch('q', 'c')"):
+            db.query("select * from pgq.get_batch_events(%s)", (batch,))
+            assert db.value("select pgq.finish_batch(%s)", (batch,)) == 1
+
+    scans, read, without_index = work(db, consume)
+    assert read <= scans
+    assert without_index < 1
+    dead = db.value(
+        "select n_dead_tup from pg_stat_all_tables where relid = 'pgq.subscription'::regclass"
+    )
+    assert dead > LOOPS  # or nothing was shown
+
+
+def test_subconsumers_do_so_too(ticking, holder):
+    db = ticking
+
+    def consume():
+        batch = db.value("select pgq_coop.next_batch('q', 'c', 'one', interval '1 h')")
+        if batch:
+            assert db.value("select pgq_coop.finish_batch(%s)", (batch,)) == 1
+
+    scans, read, without_index = work(db, consume)
+    assert read <= scans * 1.5
+    assert without_index < 1
+
+
+def test_old_rows_are_got_rid_of_all_the_same(ticking, holder):
+    db = ticking
+    db.query("select pgq.register_consumer('q', 'c')")
+    batch = (db.query("select pgq.ticker('q')"), db.value("select pgq.next_batch('q', 'c')"))[1]
+    before = db.query("select * from pgq.get_consumer_info()")[0][4:]
+    # Rows that were never committed are dead as well.
+    db.execute(
+        "begin; alter table pgq.subscription disable trigger user;"
+        " insert into pgq.subscription (sub_queue, sub_consumer, sub_version)"
+        " select sub_queue, sub_consumer, n from pgq.subscription, generate_series(100, 50200) n;"
+        " rollback"
+    )
+    db.query("select pg_stat_force_next_flush()")
+    assert db.value("select count(*) from pgq._tables_to_compact()") == 1
+    db.query("select pgq.maint_compact()")
+    assert db.value("select pg_relation_size('pgq.subscription')") == 8192
+    assert db.query("select * from pgq.get_consumer_info()")[0][4:] == before
+    assert db.value("select pgq.finish_batch(%s)", (batch,)) == 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Debian's londiste 3.11 with its SQL 3.8, on pgq and pgq_node 4.0, alone and beside 3.5."""
+"""Debian's londiste 3.11 on pgq and pgq_node 4.0, alone and beside 3.5; with its SQL and ours."""
 
 from __future__ import annotations
 
@@ -27,21 +27,27 @@ select 1 from pg_constraint
 
 
 class Site:
-    """root -> branch -> leaf, by londiste."""
+    """root -> branch -> leaf, by londiste; with a user of his own, who also has the tables."""
 
-    def __init__(self, databases, spawn, run_program, folder):
+    def __init__(self, databases, spawn, run_program, folder, new=(), user="postgres"):
         self.databases = databases
         self.workers = {}
         self._spawn = spawn
         self._run = run_program
         self._inis = {}
+        self._conninfos = {
+            name: db.conninfo.replace("user=postgres", f"user={user}")
+            for name, db in databases.items()
+        }
         for name, db in self.databases.items():
-            db.execute("create extension londiste version '3.8'")
+            db.execute("create extension londiste version %s", ("4.0" if name in new else "3.8",))
+            db.execute("set role " + user)
             db.execute(TABLES)
+            db.execute("reset role")
             self._inis[name] = write_ini(
                 folder / f"{name}.ini",
                 "londiste",
-                {"job_name": f"{name}_w", "db": db.conninfo, "queue_name": "q",
+                {"job_name": f"{name}_w", "db": self._conninfos[name], "queue_name": "q",
                  "pidfile": folder / f"{name}.pid", "logfile": folder / f"{name}.log",
                  "loop_delay": 0.1, "exception_sleep": 0.3, "parallel_copies": 4},
             )  # fmt: skip
@@ -56,10 +62,10 @@ class Site:
 
     def create(self):
         above = None
-        for name, db in self.databases.items():
-            more = [f"--provider={above.conninfo}"] if above else []
-            self.londiste(name, f"create-{name}", name, db.conninfo, *more)
-            above = db
+        for name, conninfo in self._conninfos.items():
+            more = [f"--provider={above}"] if above else []
+            self.londiste(name, f"create-{name}", name, conninfo, *more)
+            above = conninfo
 
     def start(self, name):
         self.workers[name] = self._spawn(
@@ -88,13 +94,20 @@ def content(db):
 
 @pytest.fixture
 def make_site(server, make_db, make_old_db, spawn, run_program, start_pgqd35, tmp_path):
-    """Give a function that makes and starts a site; nodes named `old` have pgq, pgq_node 3.5."""
+    """Give a function that makes and starts a site.
 
-    def make(old=()):
+    Nodes named `old` have pgq and pgq_node 3.5, those named `new` have londiste 4.0; `user` is
+    whom programs connect as.
+    """
+
+    def make(old=(), new=(), user="postgres"):
         databases = {name: make_old_db() if name in old else make_db() for name in NODES}
         for name in old:
             databases[name].execute("create extension pgq_node version '3.5'")
-        made = Site(databases, spawn, run_program, tmp_path)
+        if user != "postgres":
+            for db in databases.values():
+                db.execute(f"grant create on schema public to {user}")
+        made = Site(databases, spawn, run_program, tmp_path, new, user)
         made.create()
         make_queue(databases["root"])  # there already; sets its ticks
         start_pgqd35(server, *(db.name for db in databases.values()))
@@ -227,3 +240,86 @@ def test_nodes_of_3_5_and_4_0_in_one_cascade(make_site, wait_until, old):
     for name in ("root", "leaf"):
         db = site.databases[name]
         wait_until(lambda db=db: db.query("select name from people where id = 1000"), 60)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("new", [("root",), ("leaf",), NODES])
+def test_nodes_with_our_sql_in_one_cascade(make_site, wait_until, tmp_path, new):
+    """The old program on the new schema: copies, sequences, DDL, resync, removal, takeover."""
+    site = make_site(new=new)
+    root, branch, leaf = (site.databases[name] for name in NODES)
+    dice = random.Random(3)
+    for _ in range(5):
+        change(root, dice)
+    root.execute("insert into parents values (1), (2)")
+    root.execute("insert into children values (1, 1), (2, 2)")
+    for name in NODES:
+        site.londiste(name, "add-table", *ALL)
+        site.londiste(name, "add-table", *ALL)
+        site.londiste(name, "add-seq", "loose", "people_id_seq")
+        if name != "root":
+            site.wait_synced(name, wait_until)
+    same_everywhere(site, wait_until)
+    assert "nosuch" in site.londiste("root", "add-table", "nosuch", code=1)
+
+    # sequences run ahead of the root, foreign keys are back, nobody writes but the worker
+    root.execute("select setval('loose', 100000)")
+    for db in (branch, leaf):
+        wait_until(lambda db=db: db.value("select last_value from loose") >= 130000, 60)
+        wait_until(lambda db=db: db.query(RESTORED), 90)
+        with pytest.raises(Exception, match=r"change not allowed|disallowed"):
+            db.execute("insert into parents values (3)")
+
+    script = tmp_path / "more.sql"
+    script.write_text("alter table people add column extra text default 'x';\n")
+    site.londiste("root", "execute", script)
+    for _ in range(5):
+        change(root, dice)
+    root.execute('truncate "Odd ""name"')
+    change(root, dice)
+    same_everywhere(site, wait_until)
+    site.londiste("leaf", "resync", "people")
+    site.wait_synced("leaf", wait_until)
+    for name in ("branch", "leaf"):
+        site.londiste(name, "tables")
+        site.londiste(name, "seqs")
+    site.londiste("branch", "compare")
+
+    site.londiste("leaf", "remove-table", "parents", "children")
+    assert "public.parents" in site.londiste("leaf", "missing")
+    leaf.execute("insert into parents values (1000)")
+    used = root.value("select nextval('loose')")
+    site.londiste("branch", "takeover", "root")
+    assert branch.value("select nextval('loose')") > used
+    branch.execute("insert into people (name) values ('on the new root')")
+    for db in (root, leaf):
+        wait_until(lambda db=db: db.query("select 1 from people where name = 'on the new root'"))
+
+
+@pytest.mark.slow
+def test_workers_need_no_superuser_on_our_sql(make_site, make_db, wait_until, tmp_path):
+    """A member of londiste_writer, who has the tables, does all that a worker does."""
+    admin = make_db()
+    admin.execute("create extension londiste")  # makes the roles
+    admin.execute(
+        "drop role if exists lond_worker; create role lond_worker login in role londiste_writer"
+    )
+    site = make_site(new=NODES, user="lond_worker")
+    root, leaf = site.databases["root"], site.databases["leaf"]
+    dice = random.Random(4)
+    change(root, dice)
+    for name in NODES:
+        site.londiste(name, "add-table", *ALL)
+        site.londiste(name, "add-seq", "loose")
+        if name != "root":
+            site.wait_synced(name, wait_until)
+    for _ in range(5):
+        change(root, dice)
+    script = tmp_path / "ddl.sql"
+    script.write_text("alter table people add column extra text default 'x';\n")
+    site.londiste("root", "execute", script)
+    change(root, dice)
+    same_everywhere(site, wait_until)
+    site.londiste("leaf", "remove-table", "people")
+    site.londiste("branch", "takeover", "root")
+    assert leaf.query("select 1 from pg_roles where rolname = 'lond_worker' and not rolsuper")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Schema londiste, function by function: 4.0 answers as 3.8 does, or calls/londiste/*.sql has the reason."""
+"""Schema londiste, function by function: 4.0 answers as 3.8, or calls/londiste has the reason."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@
 -- Tables:
 --      select: londiste.table_info, pgq_node.node_info
 -- Locks:
---      row of londiste.table_info: FOR UPDATE
+--      row of londiste.table_info: FOR UPDATE; an advisory lock for its name
 -- Raises:
 --      nothing
 -- ----------------------------------------------------------------------
@@ -27,6 +27,8 @@ declare
     node constant record := londiste._node(i_queue_name);
     tbl londiste.table_info;
 begin
+    -- On the root there is no row yet that of two callers the second could wait for.
+    perform pg_advisory_xact_lock(hashtextextended(format('londiste.table_info %s %s', i_queue_name, i_table_name), 0));
     select t.* into tbl
       from londiste.table_info t
      where t.queue_name = i_queue_name and t.table_name = i_table_name

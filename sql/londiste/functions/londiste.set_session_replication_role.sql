@@ -27,5 +27,11 @@ begin
             hint = 'It is origin, replica or local.';
     end if;
     perform set_config('session_replication_role', val, is_local);
+exception
+    when insufficient_privilege then
+        raise exception 'the owner of schema londiste may not set session_replication_role'
+            using errcode = 'insufficient_privilege',
+            hint = 'A superuser can allow it, from PostgreSQL 15 on: grant set on parameter session_replication_role to '
+                   || quote_ident(current_user);
 end;
 $$ language plpgsql security definer set search_path = pg_catalog, pg_temp;

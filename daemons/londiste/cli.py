@@ -8,25 +8,25 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 import skytools
-from skytools.core import logs, program
+from skytools.core import logs
+from skytools.core.arguments import arrange
 from skytools.core.cli import Output, guard
 from skytools.core.config import load
 from skytools.core.errors import UsageError
-from skytools.daemons.londiste.commands import COMMANDS, Env
-from skytools.daemons.londiste.commands.base import locked
+from skytools.daemons.londiste import commands
+from skytools.daemons.londiste.commands.base import Env, locked
 from skytools.daemons.londiste.config import LondisteConfig
-from skytools.daemons.londiste.node_hooks import LondisteHooks
 from skytools.daemons.londiste.progress import Progress
-from skytools.pgq.admin.cli import add_commands, arrange
-from skytools.pgq.admin.cli import run as run_admin
-from skytools.pgq.admin.commands import COMMANDS as ADMIN_COMMANDS
-from skytools.pgq.admin.site import Site
 
 SERVICE = "londiste"
 OWN_WORDS = frozenset(("--ini", "--check", "-s", "--stop", "-k", "--kill", "-r", "--reload"))
+ASKING = frozenset(("-h", "--help", "-V", "--version"))
+
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 class Parser(argparse.ArgumentParser):
@@ -45,19 +45,28 @@ def main() -> None:
 def run(argv: Sequence[str]) -> int:
     """Run londiste with these arguments; returns the exit code."""
     args = list(argv)
-    p = parser()
-    arranged = arrange(p, args)
-    words = [word for word in arranged if not word.startswith("-")]
+    words = _words(args)
     if OWN_WORDS.intersection(args) or _is_daemon(words, args):
-        from skytools.daemons.londiste.worker import LondisteWorker  # noqa: PLC0415 # not for all
+        from skytools.core import program  # noqa: PLC0415 # takes long, and few commands need it
+        from skytools.daemons.londiste.worker import LondisteWorker  # noqa: PLC0415 # likewise
 
         return program.run(LondisteWorker, [word for word in args if word != "worker"])
-    return guard(SERVICE, lambda: _main(p, arranged))
+    return guard(SERVICE, lambda: _main(args, words))
+
+
+def _words(args: Sequence[str]) -> list[str]:
+    """Return what is no switch and no value of --set."""
+    before = ["", *args]
+    return [
+        word
+        for last, word in zip(before, args, strict=False)
+        if not word.startswith("-") and last != "--set"
+    ]
 
 
 def _is_daemon(words: list[str], args: list[str]) -> bool:
     asked = {"--rewind", "--reset", "-h", "--help"}.intersection(args)
-    return "worker" in words[1:] and not asked
+    return "worker" in words[1:2] and not asked
 
 
 def parser() -> argparse.ArgumentParser:
@@ -81,27 +90,45 @@ def parser() -> argparse.ArgumentParser:
     add("-k", "--kill", action="store_true", help="like -s; twice within a second stops at once")
     add("-r", "--reload", action="store_true", help="make the worker read its ini again")
     add("-V", "--version", action="version", version=f"{SERVICE} {skytools.__version__}")
-    subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
-    subparsers = p.add_subparsers(  # type: ignore[assignment] # they are Parsers, too
-        title="commands", metavar="COMMAND"
-    )
-    for command in COMMANDS:
-        sub = subparsers.add_parser(command.name, help=command.help, description=command.help)
-        command.arguments(sub)
-        sub.set_defaults(own=command)
-    add_commands(subparsers)
     return p
 
 
-def _main(p: argparse.ArgumentParser, arranged: list[str]) -> int:
-    # One word alone would be taken for the command.
-    words = [word for word in arranged if not word.startswith("-") and "=" not in word]
-    if not {"-h", "--help", "-V", "--version"}.intersection(arranged) and len(words) < 2:
-        known = {one.name for one in COMMANDS} | {one.name for one in ADMIN_COMMANDS}
-        if not words or words[0] in known:
-            raise UsageError("which ini? Give its path, or --ini for a template")
-        raise UsageError("command missing; `londiste --help` lists them")
-    opts = p.parse_args(arranged)
+def add_own(p: argparse.ArgumentParser, names: Sequence[str]) -> Subparsers:
+    """Add sub-parsers of commands about tables."""
+    subparsers: Subparsers = p.add_subparsers(title="commands", metavar="COMMAND")
+    for name in names:
+        command = commands.load(name)
+        sub = subparsers.add_parser(name, help=command.help, description=command.help)
+        command.arguments(sub)
+        sub.set_defaults(own=command)
+    return subparsers
+
+
+def full_parser() -> argparse.ArgumentParser:
+    """Return the parser with all commands, those about nodes too."""
+    from skytools.pgq.admin.cli import add_commands  # noqa: PLC0415 # takes long
+
+    p = parser()
+    add_commands(add_own(p, list(commands.COMMANDS)))
+    return p
+
+
+def _main(args: list[str], words: list[str]) -> int:
+    if not words and not ASKING.intersection(args):
+        raise UsageError("which ini? Give its path, or --ini for a template")
+    if len(words) == 1 and not ASKING.intersection(args):
+        # One word alone would be taken for the command.
+        raise UsageError("an INI and a command are needed; `londiste --help` lists commands")
+    own = words[1:2] if len(words) > 1 and words[1] in commands.COMMANDS else []
+    if own:
+        p = parser()
+        add_own(p, own)
+    else:
+        p = full_parser()
+    return _run(p.parse_args(arrange(p, args)))
+
+
+def _run(opts: argparse.Namespace) -> int:
     loaded = load(LondisteConfig, opts.config, SERVICE, _overrides(opts.set))
     cfg = loaded.config
     level = logging.WARNING if opts.quiet else logging.DEBUG if opts.verbose else logging.INFO
@@ -111,7 +138,7 @@ def _main(p: argparse.ArgumentParser, arranged: list[str]) -> int:
             logging.getLogger(SERVICE).warning("%s", line)
     out = Output(as_json=opts.json)
     if hasattr(opts, "admin"):
-        return run_admin(opts, _site(cfg), out)
+        return _run_admin(opts, cfg, out)
     env = Env(opts, cfg, out, opts.config.absolute(), Progress(quiet=opts.quiet or opts.json))
     ending = "" if env.dry_run else opts.own.lock
     with locked(cfg, ending):
@@ -122,8 +149,13 @@ def _main(p: argparse.ArgumentParser, arranged: list[str]) -> int:
     return code
 
 
-def _site(cfg: LondisteConfig) -> Site:
-    return Site(
+def _run_admin(opts: argparse.Namespace, cfg: LondisteConfig, out: Output) -> int:
+    """Do a command about nodes."""
+    from skytools.daemons.londiste.node_hooks import LondisteHooks  # noqa: PLC0415 # takes long
+    from skytools.pgq.admin.cli import run as run_admin  # noqa: PLC0415 # likewise
+    from skytools.pgq.admin.site import Site  # noqa: PLC0415 # likewise
+
+    site = Site(
         queue=cfg.queue_name,
         db=cfg.db,
         worker=cfg.consumer,
@@ -133,6 +165,7 @@ def _site(cfg: LondisteConfig) -> Site:
         extra_connstr=cfg.remote_extra_connstr,
         hooks=LondisteHooks(cfg),
     )
+    return run_admin(opts, site, out)
 
 
 def _overrides(items: Sequence[str]) -> dict[str, str]:

@@ -221,8 +221,9 @@ def test_wrong_command_lines_are_one_line_and_exit_2(cli, make_db, tmp_path):
     ini.write_text(f"[londiste]\ndb = {db.conninfo}\nqueue_name = nosuch\n")
     for words, text in (
         ((), "which ini?"),
-        ((ini,), "command missing"),
+        ((ini,), "a command are needed"),
         ((ini, "bogus"), "invalid choice"),
+        ((ini, "bogus", "t"), "invalid choice"),
         ((ini, "tables", "--bogus"), "unrecognized arguments"),
         ((ini, "compare", "--jobs=x"), "invalid int value"),
         ((ini, "copy"), "required: TABLE"),

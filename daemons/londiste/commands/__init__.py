@@ -1,29 +1,42 @@
 # SPDX-License-Identifier: ISC
-"""The commands about tables, a file for each group; those about nodes are in skytools.pgq.admin."""
+"""The commands about tables, a file for each group; those about nodes are in skytools.pgq.admin.
 
-from skytools.daemons.londiste.commands import (
-    add_table,
-    execute,
-    listing,
-    seqs,
-    tables,
-    verify,
-    waiting,
-    work,
-)
-from skytools.daemons.londiste.commands import check as checks
-from skytools.daemons.londiste.commands.base import Command, Env
+A module is loaded when one of its commands is wanted: that takes longer than many a command.
+"""
 
-__all__ = ["COMMANDS", "Command", "Env"]
+from __future__ import annotations
 
-COMMANDS: tuple[Command, ...] = (
-    *work.COMMANDS,
-    *add_table.COMMANDS,
-    *tables.COMMANDS,
-    *seqs.COMMANDS,
-    *listing.COMMANDS,
-    *waiting.COMMANDS,
-    *verify.COMMANDS,
-    *execute.COMMANDS,
-    *checks.COMMANDS,
-)
+import importlib
+
+from skytools.daemons.londiste.commands.base import Command
+
+__all__ = ["COMMANDS", "Command", "load"]
+
+# Command -> module.
+COMMANDS: dict[str, str] = {
+    "worker": "work",
+    "copy": "work",
+    "add-table": "add_table",
+    "remove-table": "tables",
+    "change-handler": "tables",
+    "resync": "tables",
+    "add-seq": "seqs",
+    "remove-seq": "seqs",
+    "tables": "listing",
+    "seqs": "listing",
+    "missing": "listing",
+    "show-handlers": "listing",
+    "wait-sync": "waiting",
+    "compare": "verify",
+    "repair": "verify",
+    "execute": "execute",
+    "check": "check",
+    "fkeys": "check",
+}
+
+
+def load(name: str) -> Command:
+    """Return a command by its name."""
+    module = importlib.import_module(f"{__name__}.{COMMANDS[name]}")
+    found: Command = next(one for one in module.COMMANDS if one.name == name)
+    return found

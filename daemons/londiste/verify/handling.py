@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from skytools.core.db import Database
-from skytools.daemons.londiste import handlers
 from skytools.daemons.londiste.api import TableInfo
 from skytools.daemons.londiste.config import LondisteConfig
-from skytools.daemons.londiste.handlers import Handler
-from skytools.daemons.londiste.handlers.dispatch import Dispatch
+from skytools.daemons.londiste.upstream import handler_name
+
+if TYPE_CHECKING:
+    from skytools.daemons.londiste.handlers import Handler
 
 PROBE = "1"
 
@@ -33,6 +35,11 @@ def handling(
     cfg: LondisteConfig, table: TableInfo, db: Database, columns: Sequence[str]
 ) -> Handling:
     """Return what the handler of a table means. `db`: this node's database."""
+    if not handler_name(table):
+        return Handling()
+    from skytools.daemons.londiste import handlers  # noqa: PLC0415 # takes long, most have none
+    from skytools.daemons.londiste.handlers.dispatch import Dispatch  # noqa: PLC0415 # likewise
+
     handler = handlers.make(table, cfg)
     return Handling(
         source_where=handler.copy_condition(db) or "",

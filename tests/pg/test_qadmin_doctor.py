@@ -12,29 +12,88 @@ import pytest
 
 from skytools.core.cli import Output
 from skytools.core.db import Database
-from skytools.core.errors import DatabaseError
+from skytools.core.errors import DatabaseError, SkytoolsError
 from skytools.daemons.qadmin.doctor.report import CHECKS, examine
 from skytools.daemons.qadmin.language import grammar
 from skytools.daemons.qadmin.lexer import split, statement
 from skytools.daemons.qadmin.session import Session, Told
 from tests.fixtures.faults import FAULTS, HEALTHY, Patient
 from tests.fixtures.queue import Queue
+from tests.fixtures.server import TEMPLATE
 from tests.fixtures.wait import wait_until
 
 AGE = 300.0
 
 
+# What a database that may be used again has, and nothing else.
+SAME = """
+    select (select array_agg(queue_name) from pgq.queue),
+           (select array_agg(co_name) from pgq.consumer),
+           (select count(*) from pgq_node.node_location), (select count(*) from pgq.retry_queue),
+           (select count(*) from pg_class where relnamespace = 'public'::regnamespace),
+           (select count(*) from pg_trigger where not tgisinternal),
+           (select queue_rotation_period from pgq.queue where queue_switch_step2 is not null)"""
+
+
+class Ward:
+    """Databases that are well after a test are used by the next: making one takes longest."""
+
+    def __init__(self, server):
+        self.server = server
+        self.made = 0
+        self.free = None
+
+    def admit(self):
+        if self.free is not None:
+            db, self.free = self.free, None
+            return db
+        self.made += 1
+        name = f"patient{self.made}"
+        self.server.createdb(name, TEMPLATE)
+        db = Database(name, self.server.conninfo(name), autocommit=True)
+        db.execute(HEALTHY)
+        self.recover(db)
+        self.same = db.query(SAME)
+        return db
+
+    def recover(self, db):
+        """Bring ticks and consumer up to now."""
+        Queue(db, "q").tick()
+        while batch := db.value("select pgq.next_batch('q', 'c')"):
+            db.query("select pgq.finish_batch(%s)", (batch,))
+
+    def discharge(self, db):
+        with contextlib.suppress(SkytoolsError):
+            self.recover(db)
+            session = Session(db.conninfo, Output(stream=io.StringIO()), grammar())
+            well = examine(session, AGE, 0.001)[0] == [] and db.query(SAME) == self.same
+            session.close()
+            if well:
+                self.free = db
+                return
+        self.drop(db)
+
+    def drop(self, db):
+        db.close()
+        self.server.dropdb(db.name)
+
+
+@pytest.fixture(scope="module")
+def ward(server):
+    ward = Ward(server)
+    yield ward
+    if ward.free is not None:
+        ward.drop(ward.free)
+
+
 @pytest.fixture
-def patient(db, make_db) -> Iterator[Patient]:
-    db.execute(HEALTHY)
-    queue = Queue(db, "q")
-    queue.tick()
-    batch = db.value("select pgq.next_batch('q', 'c')")
-    db.query("select pgq.finish_batch(%s)", (batch,))
+def patient(ward, make_db) -> Iterator[Patient]:
+    db = ward.admit()
     sessions: list[Database] = []
-    yield Patient(db, queue, make_db, sessions)
+    yield Patient(db, Queue(db, "q"), make_db, sessions)
     for session in sessions:
         session.close()
+    ward.discharge(db)
 
 
 @pytest.fixture

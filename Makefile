@@ -58,6 +58,12 @@ test: venv prepare-test sql ## Run the whole test suite
 test-peers: venv prepare-test sql ## Test against Debian's packages of Skytools 3 (unpacked, not installed)
 	. $(TOOLCHAIN); SKYTOOLS_PG_BINDIR="$$(bench/peers.sh peers)" $(BIN)/python -m pytest tests/peers $(PYTEST_ARGS)
 
+# The major of PostgreSQL for test-pg; TESTS as in sql/Makefile.
+PG ?= 17
+
+test-pg: ## Test SQL and tests/pg on PostgreSQL PG=15, 17 or 18 in a chroot of its Debian (root; committed files only)
+	@TESTS="$(TESTS)" tests/packaging/test-pg.sh $(PG) $(PYTEST_ARGS)
+
 demo: venv sql ## Run the demo until Ctrl-C; SECONDS=30 ends by itself, RATE=100 events per second
 	@. $(TOOLCHAIN); SKYTOOLS_PG_MAJOR=$(MAJOR) \
 		exec $(BIN)/python -m examples.demo --rate $(RATE) $(if $(SECONDS),--seconds $(SECONDS))
@@ -91,4 +97,4 @@ clean: ## Remove what was built, except .venv
 distclean: clean ## Remove .venv too
 	@rm -rf .venv
 
-.PHONY: help prepare prepare-test venv sql lint test test-peers demo chaos docs bench clean distclean
+.PHONY: help prepare prepare-test venv sql lint test test-peers test-pg demo chaos docs bench clean distclean

@@ -46,9 +46,16 @@ DUMPED = "select unnest(extconfig)::regclass::text from pg_extension where extna
 SEVEN = "queue_name text, ev_type text, ev_data text, " + ", ".join(
     f"ev_extra{n} text" for n in range(1, 5)
 )
+KEY = "(sub_queue, sub_consumer)"
 CHANGED = {
     ("insert_event", SEVEN, "bigint", False, "v", True): "the C function takes the owner's rights",
     ("queue", 13, "queue_ticker_max_lag", "interval", True, "'00:00:03'::interval"): "10 ms now",
+    # The version comes third: see pgq._subscription_version.
+    ("pgq.subscription", "subscription_pkey", f"PRIMARY KEY {KEY}"): "a third column",
+    (
+        "subscription_pkey",
+        f"CREATE UNIQUE INDEX subscription_pkey ON pgq.subscription USING btree {KEY}",
+    ): "a third column",
 }
 
 

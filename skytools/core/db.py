@@ -37,6 +37,7 @@ Row = tuple[Any, ...]
 # What a connect string gets that does not say otherwise. A peer that vanished without a word is
 # noticed within half a minute; the system's default would take two hours.
 CONNECTION_DEFAULTS = {
+    "client_encoding": "UTF8",  # whatever the database has; streams of bytes are UTF-8, too
     "connect_timeout": "10",
     "keepalives_idle": "10",
     "keepalives_interval": "5",

@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from skytools.core.db import Database
 from skytools.daemons.londiste.apply import Applier, ApplyOptions, writer
 from skytools.daemons.londiste.apply.changes import ApplyError
 from skytools.pgq import Event
@@ -77,9 +78,7 @@ class Lab:
 
 
 @pytest.fixture
-def lab(db, make_db):
-    from skytools.core.db import Database
-
+def lab(db):
     target = Database("target", db.conninfo)
     yield Lab(db, target)
     target.close()
@@ -442,8 +441,37 @@ def test_bytes_that_are_no_text_are_an_error(lab):
     lab.tables("id int primary key, t text")
     bad = Event(5, "now", 1, None, "I:id", "id=1&t=%ff%fe", "public.d", None, None, None)
     good = Event(4, "now", 1, None, "I:id", "id=2&t=x", "public.d", None, None, None)
-    with pytest.raises(ApplyError, match=r"event 5: table public\.d: its data are no UTF-8"):
-        lab.apply(events=[good, bad])
+    for events in ([good, bad], [bad]):
+        with pytest.raises(ApplyError, match=r"event 5: table public\.d: its data are no UTF-8"):
+            lab.apply(events=events)
+
+
+def test_a_target_of_another_encoding(lab, server, monkeypatch):
+    name = f"latin_{lab.db.value('select current_database()')}"
+    lab.db.execute(
+        f"create database {name} encoding 'LATIN1' lc_collate 'C' lc_ctype 'C' template template0"
+    )
+    lab.tables("id int primary key, t text")
+    try:
+        lab.target = Database("target", server.conninfo(name))
+        lab.target.execute("create table d (id int primary key, t text)")
+        for small in (0, 500):
+            monkeypatch.setattr(writer, "VALUES_ROWS", small)
+            lab.db.execute(
+                "insert into s select %s + n, 'ü\\é' from generate_series(1, 3) n", (small,)
+            )
+            lab.db.execute("update s set t = t || 'ß' where id %% 2 = 0", ())
+            lab.apply(on_missing="stop")
+        assert lab.target.query("select * from d order by 1") == lab.db.query(
+            "select * from s order by 1"
+        )
+        lab.target.commit()
+        lab.db.execute("update s set t = '€' where id = 502")
+        with pytest.raises(ApplyError, match=r"event \d+ cannot be applied: .*LATIN1"):
+            lab.apply()
+    finally:
+        lab.target.close()
+        server.dropdb(name)
 
 
 def test_what_is_no_change_of_a_row_is_refused(lab):

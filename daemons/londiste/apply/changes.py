@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
+from urllib.parse import unquote_plus
 
 from skytools.core.errors import SkytoolsError
 from skytools.pgq import Event
-from skytools.pgq.rows import decode as decode_row
 
 INSERT, UPDATE, DELETE, TRUNCATE = "I", "U", "D", "R"
 _JSON_OPERATIONS = {"INSERT": INSERT, "UPDATE": UPDATE, "DELETE": DELETE, "TRUNCATE": TRUNCATE}
@@ -75,10 +75,11 @@ def operation_of(ev_type: str) -> tuple[str, tuple[str, ...] | None]:
     return "", None
 
 
-def decode(event: Event) -> Change | Partial | None:
+def decode(event: Event, errors: str = "strict") -> Change | Partial | None:
     """Read an event of any of the triggers; None: it is no change of a row.
 
-    Raises ApplyError when it cannot be understood.
+    `errors`: what becomes of bytes that are no UTF-8, as for bytes.decode(). Raises ApplyError when
+    it cannot be understood.
     """
     ev_type = event.type or ""
     operation, key = operation_of(ev_type)
@@ -87,18 +88,31 @@ def decode(event: Event) -> Change | Partial | None:
     data = event.data or ""
     if key is None:
         return Partial(operation, data)
-    is_json = ev_type.startswith("{")
-    values = _from_json(event, data) if is_json else decode_row(data)
+    read = _from_json if ev_type.startswith("{") else partial(_from_url, errors=errors)
+    values = read(event, data)
     missing = [name for name in key if name not in values]
     if missing:
         raise ApplyError(f"event {event.id}: key column {missing[0]} is not in its data")
     change = Change(operation, key, values)
     if operation == UPDATE and event.extra2:
-        old = _from_json(event, event.extra2) if is_json else decode_row(event.extra2)
+        old = read(event, event.extra2)
         before = tuple(old.get(name) for name in key)
         if before != change.key_values() and None not in before:
             change = Change(operation, key, values, before)
     return change
+
+
+def _from_url(event: Event, text: str, errors: str) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    try:
+        for part in text.split("&"):
+            if part:
+                name, equals, value = part.partition("=")
+                key = unquote_plus(name, errors=errors)
+                found[key] = unquote_plus(value, errors=errors) if equals else None
+    except UnicodeDecodeError as exc:
+        raise ApplyError(f"event {event.id}: table {event.extra1}: its data are no UTF-8") from exc
+    return found
 
 
 def _from_json(event: Event, text: str) -> dict[str, str | None]:

@@ -40,7 +40,7 @@ class Plain(Handler):
 
     def process(self, event: Event, batch: Batch, out: Applier) -> None:
         """Apply a change whose bytes have been made good."""
-        change = decode(event)
+        change = decode(event, "replace" if self.repairs else "strict")
         sink = out.sink(self.table.dest)
         if isinstance(change, Change):
             sink.put(change, event.id)

@@ -20,6 +20,7 @@ from skytools.core import program
 from skytools.core.config import REQUIRED, Declared, JobKeys, options
 from skytools.core.registry import daemons, load_daemon
 from skytools.core.template import describe, render_docs, show
+from skytools.daemons.londiste.cli import full_parser as londiste_parser
 from skytools.daemons.qadmin.cli import parser as qadmin_parser
 from skytools.daemons.qadmin.doctor.report import CHECKS as QADMIN_CHECKS
 from skytools.daemons.qadmin.language import ALL as QADMIN_COMMANDS
@@ -99,6 +100,9 @@ EXIT_MANAGER = """0 everything is as wanted; 1 some job is not; 2 usage; 3 the m
 4 unknown job; 5 not permitted; 78 configuration."""
 EXIT_ADMIN = """0 done; 1 refused, or failed: nothing was changed, or the same command completes
 it; 2 wrong usage or configuration."""
+EXIT_LONDISTE = """0 done; 1 refused, or failed: what was done before stays, the same command goes
+on; 2 wrong usage or configuration. compare: the number of tables that differ, 250 at most. check: 0
+all is well; 1 warnings; 2 critical. worker: as pgqd(1)."""
 EXIT_QADMIN = """0 done; 1 the server refused or cannot be reached; 2 wrong usage; 3 doctor
 has found something."""
 EXIT_WALMGR = """0 done; 1 failed; 2 wrong usage or configuration; 3 refused, because it would lose
@@ -190,6 +194,9 @@ def pages() -> dict[Path, str]:
     found[DOCS / "qadmin.md"] = qadmin()
     found[DOCS / "man/qadmin.1"] = manpage(
         qadmin_parser(), "console for queues, consumers and cascades", EXIT_QADMIN
+    )
+    found[DOCS / "man/londiste.1"] = manpage(
+        londiste_parser(), "replicate tables over a cascade of queues", EXIT_LONDISTE
     )
     found[DOCS / "man/walmgr.1"] = manpage(
         walmgr_parser(), "WAL archive, backups and a standby that loses nothing", EXIT_WALMGR

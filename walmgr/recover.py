@@ -29,8 +29,8 @@ from skytools.walmgr.restore import restore_command
 from skytools.walmgr.server import start_server, stop_server
 from skytools.walmgr.sets import choose_set
 from skytools.walmgr.site import Site
-from skytools.walmgr.target import LATEST, Target, choose
-from skytools.walmgr.wal import format_lsn
+from skytools.walmgr.target import IMMEDIATE, LATEST, LSN, Target, choose
+from skytools.walmgr.wal import WalError, format_lsn, parse_lsn
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ def plan_restore(
     if name:
         sets = [choose_set(sets, name)]
     way = choose(site, target, sets)
+    require_good_wal(site, target, way)
     node = site.follower
     own = folder is None or folder == node.data
     if own and not node.host.local:
@@ -85,6 +86,25 @@ def plan_restore(
     if own:
         require_no_primary(site, where)
     return Plan(way, target, where, own and target.kind == LATEST, start or own, settings)
+
+
+def require_good_wal(site: Site, target: Target, way: Coverage) -> None:
+    """Raise RefusedError when a segment on the way is damaged: recovery would end there."""
+    last = parse_lsn(target.value) if target.kind == LSN else way.one.stop
+    segments = () if target.kind == IMMEDIATE else way.segments
+    for segment in segments:
+        if target.kind == LSN and segment.start > last:
+            return
+        found = site.archive.find(segment.name)
+        if found is None:
+            continue  # the receiver's unfinished one
+        try:
+            site.archive.check(found)
+        except WalError as exc:
+            raise RefusedError(
+                f"damaged in the archive: {exc}; recovery from set {way.one.name} reaches "
+                f"{format_lsn(segment.start)} only: choose a point before it"
+            ) from exc
 
 
 def require_no_primary(site: Site, folder: Path) -> None:

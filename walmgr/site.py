@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from skytools.core.cli import Output
-from skytools.core.db import Database, merge_conninfo
+from skytools.core.db import Database, complete_conninfo, merge_conninfo
 from skytools.core.errors import ConfigError, SkytoolsError, TransientError
 from skytools.walmgr import postgres
 from skytools.walmgr.config import SERVICE, WalmgrConfig
@@ -19,6 +19,11 @@ from skytools.walmgr.postgres import Programs, Server
 from skytools.walmgr.remote import Host
 from skytools.walmgr.sets import BackupSet, list_sets
 from skytools.walmgr.store import Archive
+
+DEAD_PEER = {
+    "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}  # fmt: skip
 
 
 class Site:
@@ -93,6 +98,8 @@ class Site:
         conninfo = self.cfg.stream if leader.name == MASTER else leader.conninfo
         if not conninfo:
             raise TransientError(f"no server runs on {leader.data}")
+        # A peer that is gone without a word is noticed within half a minute.
+        conninfo = complete_conninfo(conninfo, **DEAD_PEER)
         return merge_conninfo(conninfo, application_name=f"walmgr_{purpose}")
 
     def answering_standby(self) -> Database | None:

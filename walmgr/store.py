@@ -103,6 +103,15 @@ class Archive:
         with self._reading(found) as source:
             codec.expand(found.codec, source, target)
 
+    def check(self, found: Found) -> None:
+        """Read an archived file to its end. Raises WalError when it is damaged, OSError."""
+        fd = os.memfd_create(found.name, os.MFD_CLOEXEC)
+        try:
+            self.expand(found, fd)
+            check_content(fd, found.name, self.identity())
+        finally:
+            os.close(fd)
+
     def text(self, name: str) -> str:
         """Return the content of a .history or .backup file. Raises WalError, OSError."""
         found = self.find(name)

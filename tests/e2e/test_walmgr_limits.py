@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: ISC
+"""Full disks, cut and slow links, damaged archives: nothing false, nothing lost, no hole."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from skytools.walmgr.wal import Segment
+from tests.e2e.test_walmgr_failover import DURABLE, Writer, rows, serve
+from tests.fixtures.process import Spawn
+from tests.fixtures.proxy import Link
+from tests.fixtures.wait import wait_until
+from tests.fixtures.walmgr import Hosts, MakeHosts
+from tests.unit.walmgr.segments import content
+
+SYNC = "select sync_state from pg_stat_replication where application_name = 'walmgr_receiver'"
+
+
+@pytest.fixture
+def small_archive(make_hosts: MakeHosts) -> Iterator[Hosts]:
+    """Give an archive on a file system of 3 MB."""
+    hosts = make_hosts(start=False, cluster=False)
+    for name in ("w/logs.complete", "w/logs.partial", "pg_wal"):
+        hosts.folder(name)
+    _mount(hosts.completed, "3m")
+    hosts.give(hosts.completed)
+    yield hosts
+    subprocess.run(["umount", hosts.completed], check=True)
+
+
+def _mount(folder: Path, size: str) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount")
+    words = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "walmgr-test", folder]
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"cannot mount here: {done.stderr.strip()}")
+
+
+@pytest.mark.root
+def test_a_full_archive_keeps_nothing_half_and_goes_on_when_there_is_room(
+    small_archive: Hosts,
+) -> None:
+    hosts, segment, told = small_archive, Segment(1, 5, 1 << 20), ""
+    done = []
+    while not told and len(done) < 5:
+        path = hosts.root / "pg_wal" / segment.name
+        path.write_bytes(content(segment))
+        hosts.give(path)
+        result = hosts.walmgr("xarchive", path, segment.name)
+        if result.code == 0:
+            done.append(segment.name)
+            segment = segment.next()
+        else:
+            told = result.err
+    assert "No space left on device" in told
+    assert told.count("\n") == 1
+    there = sorted(p.name for p in hosts.completed.iterdir() if not p.name.startswith("."))
+    assert there == done
+    assert list((hosts.completed / ".incoming").iterdir()) == []
+    (hosts.completed / done[0]).unlink()
+    assert hosts.walmgr("xarchive", path, segment.name).code == 0
+    assert (hosts.completed / segment.name).read_bytes() == content(segment)
+
+
+def test_a_link_that_is_cut_and_slow_leaves_no_hole_and_loses_no_row(
+    make_hosts: MakeHosts, spawn: Spawn
+) -> None:
+    """RPO 0: while the link is cut commits wait; then the primary dies behind the cut."""
+    hosts = make_hosts(settings=DURABLE)
+    link = Link(hosts.primary.socket_dir / f".s.PGSQL.{hosts.primary.port}")
+    try:
+        hosts.write_ini(
+            master_db=f"host=127.0.0.1 port={link.port} user=postgres dbname=postgres",
+            synchronous="on", master_ini="none",
+        )  # fmt: skip
+        hosts.good("pair")
+        database = hosts.sql(hosts.primary)
+        database.execute("create table t (id bigint primary key)")
+        serve(hosts, spawn)
+        wait_until(lambda: database.value(SYNC) == "sync")
+        writer = Writer(hosts.primary)
+        writer.wait(50)
+        link.cut()
+        waiting = "select true from pg_stat_activity where wait_event = 'SyncRep'"
+        wait_until(lambda: database.value(waiting))
+        link.rate = 20e6
+        link.heal()
+        writer.wait(50)
+        for _ in range(3):
+            name = database.value("select pg_walfile_name(pg_switch_wal())")
+            writer.wait(5)
+        wait_until((hosts.completed / name).exists, 60, what=name)
+        link.cut()
+        wait_until(lambda: database.value(waiting))
+        hosts.primary.kill()
+        acknowledged = set(writer.stop())
+        link.close()
+        hosts.good("boot")
+        assert acknowledged <= rows(hosts, hosts.standby)
+        told = {one["text"] for one in json.loads(hosts.walmgr("check", "--json").out)}
+        assert not [text for text in told if "gap" in text or "refused" in text], told
+    finally:
+        link.close()
+
+
+def test_damaged_wal_is_refused_before_a_restore_begins(make_hosts: MakeHosts) -> None:
+    hosts = make_hosts(settings=DURABLE, archive_compression="lz4")
+    hosts.good("setup")
+    database = hosts.sql(hosts.primary)
+    database.execute("create table t (id bigint primary key)")
+    hosts.good("backup")
+    names, points = [], []
+    for number in range(3):
+        some = [number * 9999, number * 9999 + 5000]
+        database.execute("insert into t select generate_series(%s, %s)", some)
+        points.append(database.value("select pg_current_wal_insert_lsn()"))
+        names.append(database.value("select pg_walfile_name(pg_switch_wal())"))
+    packed = [hosts.completed / f"{name}.lz4" for name in names]
+    wait_until(packed[-1].exists)
+    whole = packed[1].read_bytes()
+    plain = hosts.root / "plain"
+    subprocess.run(["lz4", "-q", "-d", packed[1], plain], check=True)
+    zeros = plain.read_bytes()[:32768]
+    zeros += bytes((16 << 20) - len(zeros))
+    folder = hosts.folder("copies")
+    for number, damage in enumerate((whole[: len(whole) // 2], zeros, b"")):
+        path = packed[1]
+        path.unlink()
+        if damage is zeros:
+            path = path.with_suffix("")
+        path.write_bytes(damage)
+        hosts.give(path)
+        target = folder / str(number)
+        refused = hosts.walmgr("restore", "--to", target, "--start")
+        assert refused.code == 3, refused.err
+        assert "walmgr: damaged in the archive: " in refused.err.splitlines()[-1]
+        assert not target.exists()
+        hosts.good("restore", "--plan", "--to", target, "--lsn", points[0])
+        path.unlink()
+        packed[1].write_bytes(whole)
+        hosts.give(packed[1])
+    hosts.good("restore", "--plan", "--to", folder / "good")

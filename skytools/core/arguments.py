@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
+
+HELP = ("-h", "--help")
 
 
 def arrange(parser: argparse.ArgumentParser, argv: Sequence[str]) -> list[str]:
     """Return the arguments in the order that sub-parsers need: INI, COMMAND, then the switches.
 
-    In Skytools 3 switches stood anywhere. Those that only the program itself knows go first.
+    In Skytools 3 switches stood anywhere. Those that the program itself knows go first; a request
+    for help is about the command, if there is one.
     """
     (commands,) = (
         action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
@@ -30,12 +33,19 @@ def arrange(parser: argparse.ArgumentParser, argv: Sequence[str]) -> list[str]:
         if not word.startswith("-") or word == "-":
             words.append(word)
             continue
+        if word in HELP:
+            (rest if _has_command(words, left, commands.choices) else first).append(word)
+            continue
         key = word.partition("=")[0]
         known, place = (own, first) if key in own else (theirs, rest)
         place.append(word)
         if known.get(key) and "=" not in word and left:
             place.append(left.pop(0))
     return [*first, *words[:2], *rest, *words[2:]]
+
+
+def _has_command(words: Sequence[str], left: Sequence[str], commands: Container[str]) -> bool:
+    return any(word in commands for word in (*words, *left))
 
 
 def _values(actions: Iterable[argparse.Action]) -> dict[str, bool]:

@@ -61,22 +61,28 @@ begin
         return;
     end if;
     for other in
-        select t.table_name, londiste.find_table_oid(coalesce(t.dest_table, t.table_name)) as rel
-          from londiste.table_info t
+        with relatives as (
+            select relid, true as is_part from pg_partition_tree(rel) where relid <> rel
+             union all
+            select relid, false from pg_partition_ancestors(rel) where relid <> rel
+             union all
+            select rel::regclass, null
+        )
+        select t.table_name, r.is_part
+          from relatives r
+          join londiste.table_info t on coalesce(t.dest_table, t.table_name) = londiste._fqname(r.relid)
          where t.queue_name = i_queue_name and t.local and t.table_name <> i_table_name
+           and case when r.is_part is null then node.node_type = 'root' else not opts.no_triggers end
+         order by t.nr
+         limit 1
     loop
-        if other.rel = rel and node.node_type = 'root' then
-            code := 405;
-            note := format('Table %s already added under the name %s', i_dest_table, other.table_name);
-        elsif opts.no_triggers then
-            continue;
-        elsif other.rel in (select relid from pg_partition_ancestors(rel) where relid <> rel) then
-            code := 405;
-            note := format('Table %s is a part of %s, which is already added', i_dest_table, other.table_name);
-        elsif other.rel in (select relid from pg_partition_tree(rel) where relid <> rel) then
-            code := 405;
-            note := format('Part %s of table %s is already added: remove it first', other.table_name, i_dest_table);
-        end if;
+        code := 405;
+        note := case
+            when other.is_part then
+                format('Part %s of table %s is already added: remove it first', other.table_name, i_dest_table)
+            when not other.is_part then
+                format('Table %s is a part of %s, which is already added', i_dest_table, other.table_name)
+            else format('Table %s already added under the name %s', i_dest_table, other.table_name) end;
     end loop;
 end;
 $$ language plpgsql stable set search_path = pg_catalog, pg_temp;

@@ -38,7 +38,7 @@ begin
         return '';
     end if;
     rel := londiste.find_table_oid(fkey.from_table);
-    select c.convalidated or fkey.fkey_def ~* ' not valid$' into validated
+    select c.convalidated or fkey.fkey_def ~* ' not (valid|enforced)$' into validated
       from pg_catalog.pg_constraint c
      where c.conrelid = rel and c.conname = i_fkey_name and c.contype = 'f';
     if not found and rel is not null and londiste.find_table_oid(fkey.to_table) is not null then

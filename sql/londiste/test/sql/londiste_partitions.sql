@@ -35,7 +35,7 @@ create view pg_temp.events as
 set timezone = 'UTC';
 set datestyle = 'ISO';
 create function pg_temp.look(part regclass) returns table (what text) language sql as $$
-    select conname || ' ' || pg_get_constraintdef(oid) from pg_constraint where conrelid = part and contype <> 't' union all
+    select conname || ' ' || pg_get_constraintdef(oid) from pg_constraint where conrelid = part and contype in ('c', 'p', 'u') union all
     select indexdef from pg_indexes where format('%I.%I', schemaname, tablename) = part::text union all
     select t.tgenabled::text || ' ' || pg_get_triggerdef(t.oid) from pg_trigger t where tgrelid = part and not tgisinternal union all
     select ev_enabled::text || ' ' || pg_get_ruledef(oid) from pg_rewrite where ev_class = part union all

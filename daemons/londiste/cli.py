@@ -95,7 +95,9 @@ def parser() -> argparse.ArgumentParser:
 
 def add_own(p: argparse.ArgumentParser, names: Sequence[str]) -> Subparsers:
     """Add sub-parsers of commands about tables."""
-    subparsers: Subparsers = p.add_subparsers(title="commands", metavar="COMMAND")
+    subparsers: Subparsers = p.add_subparsers(
+        title="commands", metavar="COMMAND", prog=f"{SERVICE} INI"
+    )
     for name in names:
         command = commands.load(name)
         sub = subparsers.add_parser(name, help=command.help, description=command.help)

@@ -62,7 +62,7 @@ def parser(program: str = "setadm") -> argparse.ArgumentParser:
     add("-q", "--quiet", action="store_true", help="do not tell what goes on")
     add("-v", "--verbose", action="count", default=0, help=argparse.SUPPRESS)
     add("-V", "--version", action="version", version=f"{program} {skytools.__version__}")
-    add_commands(p.add_subparsers(title="commands", metavar="COMMAND"))
+    add_commands(p.add_subparsers(title="commands", metavar="COMMAND", prog=f"{program} INI"))
     return p
 
 

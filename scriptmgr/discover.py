@@ -271,8 +271,12 @@ def _logfile(ini: IniFile, section: str) -> str:
 
 
 def _digest(ini: IniFile, section: str) -> str:
-    """Return a digest of what the section says; comments and layout do not matter."""
-    text = repr(sorted((key, ini.raw(section, key)) for key in ini.keys(section)))
+    """Return a digest of what the section says; comments and layout do not matter.
+
+    Sections of tables ([schema.table] of queue_loader) belong to it.
+    """
+    ours = [section, *(name for name in ini.sections() if "." in name and name != section)]
+    text = repr([sorted((key, ini.raw(name, key)) for key in ini.keys(name)) for name in ours])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

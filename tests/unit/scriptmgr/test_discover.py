@@ -165,6 +165,15 @@ def test_comments_do_not_change_a_job_and_keys_do(root: Path) -> None:
     assert not only(root).same_command(before)
 
 
+def test_sections_of_tables_belong_to_their_job(root: Path) -> None:
+    text = "[queue_loader]\ndb = x\nqueue_name = q\n[public.t]\ntable_mode = "
+    write(root, "jobs/load.ini", text + "direct\n")
+    first = only(root)
+    assert (first.name, first.error) == ("load", "")
+    write(root, "jobs/load.ini", text + "ignore\n")
+    assert only(root).digest != first.digest
+
+
 def test_jobs_survive_json(root: Path) -> None:
     write(root, "jobs/a.ini", "[x]\nscript = ../run.py\n")
     jobs = discover(manager(root), no_check)

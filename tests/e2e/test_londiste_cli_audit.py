@@ -104,3 +104,52 @@ def test_takeover_is_refused_before_anything_is_touched(pair, cli):
     assert root.value("select name from two") == "on the new root"
     with pytest.raises(SkytoolsError):
         root.execute("insert into two values (2, 'refused')")
+
+
+HANDLED = """
+create table s (id int primary key, name text);
+create table o (id int primary key, name text, secret text, kept int);
+create table d (id int, day date, primary key (id, day));
+insert into s select n, 'n' || n from generate_series(1, 100) n;
+insert into o select n, 'n' || n, 's' || n, n from generate_series(1, 100) n;
+"""
+
+
+def test_handlers_decide_what_is_compared(site, ticking, cli, tmp_path):
+    """shard: the rows of this node; obfuscate: columns that are kept; dispatch: with partitions."""
+    (tmp_path / "map.json").write_text(
+        '{"public.o": {"id": "keep", "name": "hash", "secret": "skip", "kept": "keep"}}'
+    )
+    root, leaf = site.root(), site.node("leaf", "leaf", "root")
+    root.db.execute(HANDLED)
+    leaf.db.execute(HANDLED.partition("insert")[0])
+    leaf.db.execute("alter table o drop column secret")
+    ticking(root.db)
+    cli.start("root")
+    keys = {"shard_info_sql": "select 1, 3, 4", "obfuscator_map": tmp_path / "map.json",
+            "obfuscator_key": "key"}  # fmt: skip
+    site.start("leaf", **keys)
+    cli.ini("leaf", **keys)
+    cli("root", "add-table", "s", "--handler=shard", "--handler-arg=hashexpr=id")
+    cli("root", "add-table", "o", "d")
+    cli("leaf", "add-table", "s", "--handler=shard", "--handler-arg=hashexpr=id")
+    cli("leaf", "add-table", "o", "--handler=obfuscate")
+    cli("leaf", "add-table", "d", "--handler=bulk_monthly_field", "--handler-arg=part_field=day",
+        "--wait-sync")  # fmt: skip
+    assert leaf.db.value("select count(*) from s") == 25
+    root.db.execute("insert into s select n, 'new' from generate_series(101, 120) n")
+    root.db.execute("insert into d select n, '2020-01-01'::date + n from generate_series(1, 99) n")
+    root.db.execute("update o set name = 'changed' where id < 5")
+    cli("leaf", "wait-root")
+    assert leaf.db.value("select count(*) from only d") == 0
+    shown = {one["table"]: one for one in cli.json("leaf", "compare")}
+    assert {name: one["equal"] for name, one in shown.items()} == {
+        "public.s": True, "public.o": True, "public.d": True}  # fmt: skip
+    assert shown["public.s"]["rows"] == 30
+    assert shown["public.d"]["rows"] == 99
+    behind_replication(leaf.db, "update s set name = 'x' where id = 5", "delete from s where id=9",
+                       "update o set kept = 0 where id = 1")  # fmt: skip
+    assert cli("leaf", "compare", code=2).err.count("Results do not match!") == 2
+    cli("leaf", "repair", "s", "o", "--apply")
+    cli("leaf", "compare")
+    assert leaf.db.value("select name from o where id = 1") != "changed"

@@ -111,7 +111,16 @@ def _look(pair: Pair, point: Point, dst: Database, keys: Sequence[Key], one: Rep
     theirs = fetch(point.src.db, scan.src, scan.shape, keys)
     ours = fetch(dst, scan.dst, scan.shape, keys)
     one.traffic.add_rows([*theirs.values(), *ours.values()])
-    return list(fixes(keys, theirs, ours))
+    found = list(fixes(keys, theirs, ours))
+    if not (pair.handling.spreads or pair.handling.left_out):
+        return found
+    kept = [fix for fix in found if fix.dst is not None]
+    if len(kept) < len(found):
+        log.warning(
+            "%s: %d rows are missing here; only its handler knows how to keep them: use resync",
+            pair.table.name, len(found) - len(kept),
+        )  # fmt: skip
+    return kept
 
 
 def _writer(pair: Pair) -> Writer:

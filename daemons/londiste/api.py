@@ -168,43 +168,8 @@ def tables(db: Database, queue: str) -> list[TableInfo]:
     return [_table(row) for row in rows]
 
 
-_ROWS = """select t.queue_name, t.table_name, t.local, t.merge_state, t.custom_snapshot,
-        t.table_attrs, t.dropped_ddl, null, null, t.dest_table
-   from londiste.table_info t"""
-_UNFINISHED = f"""{_ROWS} where t.queue_name = %s and t.local
-    and (t.merge_state is distinct from 'ok' or t.custom_snapshot is not null)
-  order by t.nr, t.table_name"""
-_LOCKED = f"{_ROWS} where t.queue_name = %s and t.table_name = %s and t.local for update of t"
-_IN_COPY = f"""{_ROWS} where t.local and t.merge_state <> 'ok' and t.merge_state <> '?'
-  order by t.queue_name, t.nr"""
-_SHARING = f"""{_ROWS} where t.local and t.queue_name <> %s
-    and coalesce(t.dest_table, t.table_name) = %s order by t.queue_name"""
-_ANNOUNCE = "select pg_notify('londiste_sync', %s)"
 SYNC_CHANNEL = "londiste_sync"
-
-
-def unfinished_tables(db: Database, queue: str) -> list[TableInfo]:
-    """Return the local tables that are not simply in sync. Their roles are not looked up."""
-    return [_table(row[1:]) for row in db.query(_UNFINISHED, (queue,))]
-
-
-def locked_table(db: Database, queue: str, table: str, *, wait: bool = True) -> TableInfo | None:
-    """Lock the row of a local table up to the end of the transaction; None: there is none.
-
-    Without `wait`, None also when somebody else has it locked.
-    """
-    row = db.query_one(_LOCKED if wait else f"{_LOCKED} skip locked", (queue, table))
-    return None if row is None else _table(row[1:])
-
-
-def tables_in_copy(db: Database) -> list[tuple[str, TableInfo]]:
-    """Return (queue, table) of all that are being copied into this database."""
-    return [(row[0], _table(row[1:])) for row in db.query(_IN_COPY)]
-
-
-def tables_sharing(db: Database, queue: str, dest: str) -> list[tuple[str, TableInfo]]:
-    """Return (queue, table) of other queues that bring rows to the same table here."""
-    return [(row[0], _table(row[1:])) for row in db.query(_SHARING, (queue, dest))]
+_ANNOUNCE = "select pg_notify('londiste_sync', %s)"
 
 
 def announce_sync(db: Database, queue: str) -> None:
@@ -221,8 +186,10 @@ def tables_version(db: Database, queue: str) -> str:
 def set_table_state(
     db: Database, queue: str, table: str, snapshot: str | None, state: str | None
 ) -> Answer:
-    """Change how far the copy of a table is."""
-    return _do(db, _SET_STATE, queue, table, snapshot, state)
+    """Change how far the copy of a table is. The worker hears of it at the commit."""
+    answer = _do(db, _SET_STATE, queue, table, snapshot, state)
+    announce_sync(db, queue)
+    return answer
 
 
 def set_table_attrs(db: Database, queue: str, table: str, attrs: Mapping[str, str]) -> Answer:
@@ -244,9 +211,14 @@ def add_table(
     *,
     dest: str | None = None,
 ) -> Answer:
-    """Subscribe this node to a table; on the root: publish it. `args` are for the trigger."""
+    """Subscribe this node to a table; on the root: publish it. `args` are for the trigger.
+
+    The worker hears of it when the transaction commits.
+    """
     encoded = encode_attrs(attrs or {})
-    return _do(db, _ADD_TABLE, queue, table, list(args), encoded, dest)
+    answer = _do(db, _ADD_TABLE, queue, table, list(args), encoded, dest)
+    announce_sync(db, queue)
+    return answer
 
 
 def remove_table(db: Database, queue: str, table: str) -> Answer:

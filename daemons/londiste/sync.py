@@ -9,30 +9,26 @@ it is idle, it looks at the tables that are not in sync (states.py has the steps
   tick (do-sync), and only for that, and for HOLD_SECONDS at most, other tables wait.
 - Copies are processes of their own. A dead one is started again; none outlives the worker.
 
-Scripts (EXECUTE) and copies, in order: a copy begins only when no script lies between what the
-worker has done and what is copied; it never passes a script that the worker has not done; and
-when a script names or locks a table whose copy is under way, the worker gives the copy a little
-time to come to the tick before, then has the table copied anew after the script.
+Scripts: see copy/order.py.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skytools.core.errors import TransientError
 from skytools.core.faultpoint import reach
 from skytools.core.processes import is_running
 from skytools.core.service import Pause
-from skytools.daemons.londiste import api, names
+from skytools.daemons.londiste import api, copies
 from skytools.daemons.londiste.api import TableInfo
 from skytools.daemons.londiste.copy.children import TIDY, Children
 from skytools.daemons.londiste.copy.finish import consumers_over
+from skytools.daemons.londiste.copy.order import Scripts
 from skytools.daemons.londiste.copy.source import tick_snapshot
 from skytools.daemons.londiste.handlers import make
 from skytools.daemons.londiste.states import (
@@ -56,22 +52,8 @@ HOLD_SECONDS = 0.7  # that all other tables may wait for the hand-over of one
 HOLD_AGAIN_SECONDS = 5.0  # before the same table may make them wait again
 LOOK_SECONDS = 0.25
 TIDY_SECONDS = 5.0
-SCRIPT_PATIENCE = 10.0
-SCRIPT_LOCK_TIMEOUT = "1s"
-SCRIPT_TRIES = 3
+PROVIDER_SECONDS = 1.0  # between looks at which tables the provider has in sync
 BUSY = (Stage.IN_COPY, Stage.CATCHING_UP)
-
-_LOCKED = """
-select l.relation::int8 from pg_catalog.pg_locks l
- where l.pid = pg_backend_pid() and l.locktype = 'relation' and l.mode <> 'AccessShareLock'"""
-_OID = """
-select c.oid::int8 from pg_catalog.pg_class c
-  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
- where n.nspname = %s and c.relname = %s"""
-
-
-class CopyInTheWay(TransientError):  # noqa: N818 # no error: it comes again
-    """A script must wait for a copy."""
 
 
 class Sync:
@@ -85,9 +67,10 @@ class Sync:
         self._ours: set[str] = set()  # tables taken over since the worker has read its list
         self._foreign: dict[str, str] = {}  # table -> provider at which its snapshot was met
         self._hold_after: dict[str, float] = {}
-        self._looked = self._tidied = float("-inf")
+        self._looked = self._tidied = self._ready_until = float("-inf")
+        self._at_provider: set[str] = set()
         self._tables: dict[str, TableInfo] = {}
-        self._scripts = _Scripts(self)
+        self._scripts = Scripts(worker, self.children)
 
     # what the worker calls
 
@@ -150,11 +133,11 @@ class Sync:
         """Take over the tables that are at tick `done`; return those that are to come to it."""
         target, queue = self.worker.target, self.worker.cfg.queue_name
         held, changed = [], False
-        for row in api.unfinished_tables(target, queue):
+        for row in copies.unfinished_tables(target, queue):
             state = State.parse(row.state)
             if state.stage not in {Stage.WANNA_SYNC, Stage.DO_SYNC}:
                 continue
-            locked = api.locked_table(target, queue, row.name, wait=False)
+            locked = copies.locked_table(target, queue, row.name, wait=False)
             if locked is None or locked.state != row.state:
                 continue
             after = self._after(row.name, state, done)
@@ -165,7 +148,6 @@ class Sync:
                 held.append(row.name)
             if after != state:
                 api.set_table_state(target, queue, row.name, None, after.text)
-                api.announce_sync(target, queue)
                 changed = True
         target.commit()
         if changed:
@@ -198,7 +180,7 @@ class Sync:
                 worker.target.notifies()
             held = self._hand_over(done)
         for table in held:
-            row = api.locked_table(worker.target, worker.cfg.queue_name, table, wait=False)
+            row = copies.locked_table(worker.target, worker.cfg.queue_name, table, wait=False)
             if row is not None and State.parse(row.state).stage is Stage.DO_SYNC:
                 self._set(table, CATCHING_UP)
             self._hold_after[table] = time.monotonic() + HOLD_AGAIN_SECONDS
@@ -207,13 +189,12 @@ class Sync:
     def _set(self, table: str, state: State) -> None:
         target, queue = self.worker.target, self.worker.cfg.queue_name
         api.set_table_state(target, queue, table, None, state.text)
-        api.announce_sync(target, queue)
 
     # what Londiste 3 has left: in sync, but for events that the snapshot of its copy has seen
 
     def _read_filters(self, batch: Batch) -> None:
         target = self.worker.target
-        for row in api.unfinished_tables(target, self.worker.cfg.queue_name):
+        for row in copies.unfinished_tables(target, self.worker.cfg.queue_name):
             if State.parse(row.state) == OK and row.snapshot is not None:
                 self._read_filter(row, batch)
         target.commit()
@@ -249,7 +230,7 @@ class Sync:
         self.children.use(self.worker.cfg)
         ended = self.children.look()
         target = self.worker.target
-        rows = api.unfinished_tables(target, self.worker.cfg.queue_name)
+        rows = copies.unfinished_tables(target, self.worker.cfg.queue_name)
         target.commit()
         self.active = bool(rows)
         if rows:
@@ -270,7 +251,6 @@ class Sync:
             1 for state, row in states
             if row.name in self.children.running and state.stage in (*BUSY, Stage.MISSING)
         )  # fmt: skip
-        ready: set[str] | None = None
         for state, row in sorted(states, key=lambda pair: pair[0].stage is Stage.MISSING):
             if state == OK or not self.children.may_start(row.name):
                 continue
@@ -280,8 +260,7 @@ class Sync:
                     continue
                 if busy >= self.worker.cfg.parallel_copies:
                     continue
-                ready = self._ready() if ready is None else ready
-                if not row.attrs.get("copy_node") and row.name not in ready:
+                if not row.attrs.get("copy_node") and row.name not in self._ready():
                     continue
             if self._old_copy(row.name):
                 continue
@@ -294,17 +273,23 @@ class Sync:
     def _mark(self, table: str, state: State) -> None:
         """Move a table on that is still to be copied."""
         target, queue = self.worker.target, self.worker.cfg.queue_name
-        row = api.locked_table(target, queue, table)
+        row = copies.locked_table(target, queue, table)
         if row is not None and row.state is None:
             self._set(table, state)
         target.commit()
 
     def _ready(self) -> set[str]:
         """Return the tables that the provider has in sync."""
-        db = self.worker.db
-        found = api.tables(db, self.worker.cfg.queue_name)
-        db.commit()
-        return {one.name for one in found if one.local and State.parse(one.state) == OK}
+        now = time.monotonic()
+        if now >= self._ready_until:
+            db = self.worker.db
+            found = api.tables(db, self.worker.cfg.queue_name)
+            db.commit()
+            self._at_provider = {
+                one.name for one in found if one.local and State.parse(one.state) == OK
+            }
+            self._ready_until = now + PROVIDER_SECONDS
+        return self._at_provider
 
     def _old_copy(self, table: str) -> bool:
         """Tell whether a copy process of Londiste 3 still runs: it was started apart from us."""
@@ -327,69 +312,6 @@ class Sync:
         worker.target.commit()
         if fkeys or consumers:
             self.children.start(TIDY)
-
-
-class _Scripts:
-    """Keeps scripts and copies in order."""
-
-    def __init__(self, sync: Sync) -> None:
-        self._sync = sync
-        self._event = 0
-        self._since = 0.0
-        self._tries = 0
-        self._touched: set[str] = set()
-
-    def before(self, event: Event) -> None:
-        """See to the copies of tables that the script names, or is known to touch."""
-        target = self._sync.worker.target
-        copies = api.tables_in_copy(target)
-        if event.id != self._event:
-            self._event, self._since, self._tries = event.id, time.monotonic(), 0
-            self._touched.clear()
-        if not copies:
-            return
-        self._tries += 1
-        for queue, table in copies:
-            named = _names(event.data or "", table) or table.dest in self._touched
-            if named or self._tries > SCRIPT_TRIES:
-                self._give_way(queue, table, event)
-        target.execute(f"set local lock_timeout to '{SCRIPT_LOCK_TIMEOUT}'").close()
-
-    def _give_way(self, queue: str, table: TableInfo, event: Event) -> None:
-        """Have a table copied anew after the script, unless its copy comes to an end soon."""
-        sync, cfg = self._sync, self._sync.worker.cfg
-        shared = bool(api.tables_sharing(sync.worker.target, queue, table.dest))
-        loaded = State.parse(table.state).stage is not Stage.IN_COPY
-        patient = time.monotonic() - self._since < SCRIPT_PATIENCE
-        if shared or queue != cfg.queue_name or (loaded and patient):
-            raise CopyInTheWay(
-                f"script {event.extra1} waits for the copy of {table.name} ({table.state})"
-            )
-        log.warning("%s: is copied anew after script %s", table.name, event.extra1)
-        sync.children.kill(table.name)
-        sync._set(table.name, MISSING)
-
-    def after(self, event: Event) -> None:
-        """See whether the script has locked a table that is being copied."""
-        target = self._sync.worker.target
-        copies = api.tables_in_copy(target)
-        if copies:
-            locked = {row[0] for row in target.query(_LOCKED)}
-            for _, table in copies:
-                if target.value(_OID, names.split(table.dest)) in locked:
-                    self._touched.add(table.dest)
-            if self._touched & {table.dest for _, table in copies}:
-                raise CopyInTheWay(
-                    f"script {event.extra1} waits for the copies of"
-                    f" {', '.join(sorted(self._touched))}"
-                )
-        target.execute("set local lock_timeout to default").close()
-
-
-def _names(text: str, table: TableInfo) -> bool:
-    """Tell whether a script has the name of a table as a word anywhere."""
-    words = {names.split(one)[1].replace('"', '""') for one in (table.name, table.dest)}
-    return any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) for word in words)
 
 
 def _plain(table: TableInfo) -> bool:

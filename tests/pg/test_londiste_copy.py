@@ -99,13 +99,14 @@ def test_a_copy_node_on_another_server_finding_1(copying: Copying, writing, make
     db = Database("branch", server.conninfo("branch"), autocommit=True)
     try:
         db.execute("create extension if not exists londiste; create table burnt (id int)")
-        db.execute(
-            """do $$ begin for n in 1..20000 loop
-                 begin insert into burnt values (n); exception when others then null; end;
-               end loop; end $$"""
-        )
         site = copying.site
         site.root()
+        burn = site["root"].db.value("select txid_current()") - db.value("select txid_current()")
+        db.execute(
+            f"""do $$ begin for n in 1..{burn + 10000} loop
+                  begin insert into burnt values (n); exception when others then null; end;
+                end loop; end $$"""
+        )
         site.node("branch", "branch", "root", db)
         site.node("leaf", "leaf", "root")
         copying.ticking(site["root"].db)

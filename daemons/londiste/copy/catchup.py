@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from skytools.core.db import Database
 from skytools.core.errors import LostPosition, SkytoolsError, TransientError
 from skytools.core.faultpoint import reach
-from skytools.daemons.londiste import api, handlers
+from skytools.daemons.londiste import api, copies, handlers
 from skytools.daemons.londiste.api import TableInfo
 from skytools.daemons.londiste.apply import Applier, ApplyOptions
 from skytools.daemons.londiste.apply.changes import TRUNCATE, operation_of
@@ -164,7 +164,7 @@ class CatchUp:
 
     def _merging(self) -> bool:
         """Whether copies of other queues keep us from catching up."""
-        if not api.tables_sharing(self.job.db, self.job.queue, self.job.role().dest):
+        if not copies.tables_sharing(self.job.db, self.job.queue, self.job.role().dest):
             self.job.db.rollback()
             return False
         self.job.db.rollback()

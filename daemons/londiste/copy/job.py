@@ -10,7 +10,7 @@ from skytools.core.db import Database
 from skytools.core.errors import SkytoolsError
 from skytools.core.service import Context
 from skytools.core.signals import HasFileno
-from skytools.daemons.londiste import api
+from skytools.daemons.londiste import api, copies
 from skytools.daemons.londiste.api import TableInfo
 from skytools.daemons.londiste.config import LondisteConfig
 from skytools.daemons.londiste.copy import session
@@ -84,7 +84,7 @@ class Job:
 
     def row(self) -> TableInfo:
         """Lock and return the table's row. Raises Gone."""
-        found = api.locked_table(self.db, self.queue, self.name)
+        found = copies.locked_table(self.db, self.queue, self.name)
         if found is None:
             self.db.rollback()
             raise Gone(f"{self.name}: is no longer a table of this node")
@@ -108,7 +108,7 @@ class Job:
 
     def check(self, state: State) -> None:
         """See that the row is in a state, without waiting for its lock. Raises Anew, Gone."""
-        found = {one.name: one for one in api.unfinished_tables(self.db, self.queue)}
+        found = {one.name: one for one in copies.unfinished_tables(self.db, self.queue)}
         self.db.rollback()
         if self.name not in found:
             raise Gone(f"{self.name}: is no longer a table to be copied")
@@ -117,10 +117,9 @@ class Job:
             raise Anew(f"{self.name}: is {now or 'to be copied'} now")
 
     def set_state(self, state: State, snapshot: Snapshot | None = None) -> None:
-        """Change the state in the open transaction; tell the worker when that commits."""
+        """Change the state in the open transaction."""
         text = None if snapshot is None else snapshot.text
         api.set_table_state(self.db, self.queue, self.name, text, state.text)
-        api.announce_sync(self.db, self.queue)
 
     # waiting
 

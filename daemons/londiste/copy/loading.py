@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from skytools.core.db import Database, sql
-from skytools.core.errors import SkytoolsError, TransientError
+from skytools.core.errors import DatabaseError, SkytoolsError, TransientError
 from skytools.core.faultpoint import reach
-from skytools.daemons.londiste import api, handlers
+from skytools.daemons.londiste import api, copies, handlers
 from skytools.daemons.londiste.api import TableInfo
 from skytools.daemons.londiste.config import LondisteConfig
 from skytools.daemons.londiste.copy import columns, ranges, session, structure
@@ -44,6 +44,9 @@ MAX_CONNECTIONS = 4
 # A lock that a reader or the worker does not let us have: who queues behind us waits that long.
 LOCK_TIMEOUT = "500ms"
 LEAD, WAIT_COPY = "lead", "wait-copy"
+# After that long another table may be copied in the place of one whose source is not ready.
+PATIENCE = 15.0
+FEATURE_NOT_SUPPORTED = "0A000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +103,15 @@ class Loading:
             self.job.check(IN_COPY)
 
     def _patiently(self, step: Callable[[], object]) -> None:
-        """Repeat a step until what it waits for has happened."""
+        """Repeat a step until what it waits for has happened. Raises NotYet after a while."""
         told = ""
+        deadline = self.job.ctx.clock.monotonic() + PATIENCE
         while True:
             try:
                 step()
             except NotYet as exc:
+                if self.job.ctx.clock.monotonic() > deadline:
+                    raise
                 if str(exc) != told:
                     told = str(exc)
                     self.job.tell(f"waits: {told}")
@@ -157,7 +163,7 @@ class Loading:
 
     def _choose(self, table: TableInfo, ours: Relation, handler: Handler) -> Way:
         keep = table.attrs.get("skip_truncate", "0") not in {"", "0"}
-        others = api.tables_sharing(self.job.db, self.job.queue, table.dest)
+        others = copies.tables_sharing(self.job.db, self.job.queue, table.dest)
         self.job.db.rollback()
         if others:
             return self._merged(table, others, keep=keep)
@@ -182,7 +188,8 @@ class Loading:
         db = self.job.db
         theirs = columns.read_relation(source.rows, table.name)
         ours = columns.read_relation(db, table.dest)
-        condition = handler.copy_condition(db)
+        conditions = (handler.copy_condition(db), table.attrs.get("copy_condition"))
+        condition = " and ".join(f"({one})" for one in conditions if one) or None
         db.rollback()
         binary = columns.both_binary(source.rows, db) and not handler.maps_rows
         mapping = columns.match(theirs, ours, binary=binary)
@@ -220,14 +227,13 @@ class Loading:
     def _done(self, dest: Database, start: Start) -> None:
         """Commit the load together with the place from where events are applied."""
         reach("copy-loaded")
-        row = api.locked_table(dest, self.job.queue, self.job.name)
+        row = copies.locked_table(dest, self.job.queue, self.job.name)
         if row is None or State.parse(row.state) != IN_COPY:
             dest.rollback()
             raise Anew(f"{self.job.name}: was set back")
         text = None if start.snapshot is None else start.snapshot.text
         api.set_table_state(dest, self.job.queue, self.job.name, text, CATCHING_UP.text)
         node.register_consumer(dest, self.job.queue, self.job.consumer, start.node, start.tick)
-        api.announce_sync(dest, self.job.queue)
         dest.commit()
         reach("copy-committed")
         self.job.tell(f"{self.progress.rows} rows copied")
@@ -274,6 +280,18 @@ class Loading:
         kept = structure.SEPARATOR.join(text for text in (row.dropped_ddl, dropped) if text)
         api.set_table_struct(db, self.job.queue, self.job.name, kept or None)
         if truncate:
-            only = "" if ours.partitioned else "only "
-            db.execute(sql.SQL("truncate {}{}").format(sql.SQL(only), ident(table.dest))).close()
+            _truncate(db, table.dest, ours)
         reach("copy-dropped")
+
+
+def _truncate(db: Database, dest: str, relation: Relation) -> None:
+    """Empty a table; by DELETE where a foreign key to its parent forbids TRUNCATE."""
+    only = sql.SQL("" if relation.partitioned else "only ")
+    db.execute("savepoint skytools_truncate").close()
+    try:
+        db.execute(sql.SQL("truncate {}{}").format(only, ident(dest))).close()
+    except DatabaseError as exc:
+        if exc.sqlstate != FEATURE_NOT_SUPPORTED:
+            raise
+        db.execute("rollback to savepoint skytools_truncate").close()
+        db.execute(sql.SQL("delete from {}{}").format(only, ident(dest))).close()

@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from skytools.core.db import Database, sql
 from skytools.core.errors import TransientError
 from skytools.core.faultpoint import reach
-from skytools.daemons.londiste import api
+from skytools.daemons.londiste import api, copies
 from skytools.daemons.londiste.copy import session, structure
 from skytools.daemons.londiste.copy.job import POLL_SECONDS, Anew, Job
 from skytools.daemons.londiste.names import ident
@@ -92,7 +92,7 @@ def _build(job: Job, statement: str, db: Database) -> None:
 
 
 def _done(job: Job, db: Database, statement: str) -> None:
-    row = api.locked_table(db, job.queue, job.name)
+    row = copies.locked_table(db, job.queue, job.name)
     if row is None or State.parse(row.state) != CATCHING_UP:
         db.rollback()
         raise Anew(f"{job.name}: was set back")

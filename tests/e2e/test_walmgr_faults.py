@@ -6,16 +6,20 @@ make chaos SECONDS=600
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
+import shutil
 import signal
+import subprocess
 import sys
 import time
 
 import pytest
 
 from skytools.core import processes
+from skytools.core.errors import SkytoolsError
 from skytools.core.pgserver import PrivateServer
 from tests.e2e.test_walmgr_failover import DURABLE, Writer, receiver_streams, rows, serve
 from tests.fixtures.process import Program, Spawn
@@ -48,9 +52,13 @@ class Storm:
     def fault(self) -> None:
         """Write, break one thing, mend it, and compare."""
         self.wait_synchronous()
+        kinds = ("primary", "primary", "standby", "receiver", "service", "both", "archiver", "verb")
+        self.inflict(self.dice.choice(kinds))
+
+    def inflict(self, kind: str) -> None:
+        """Write, break this, mend it, and compare."""
         writer = Writer(self.leader, self.next)
         writer.wait(self.dice.randrange(5, 120))
-        kind = self.dice.choice(("primary", "primary", "standby", "receiver", "service", "both"))
         self.done.append(kind)
         getattr(self, f"kill_{kind}")(writer)
         self.acknowledged |= set(writer.stop())
@@ -84,6 +92,29 @@ class Storm:
         wait_until(lambda: receiver_streams(database))
         writer.wait(10)
 
+    def kill_archiver(self, writer: Writer) -> None:
+        """The command that the archiver runs, at the end of a segment."""
+        database = self.hosts.sql(self.leader)
+        database.value("select pg_switch_wal()")
+        pid = database.value("select pid from pg_stat_activity where backend_type = 'archiver'")
+        if pid is not None:
+            for child in processes.descendants([pid]):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+        writer.wait(10)
+        ready = "select exists (select from pg_ls_archive_statusdir() where name like '%.ready')"
+        wait_until(lambda: not database.value(ready), 90)
+
+    def kill_verb(self, writer: Writer) -> None:
+        """A backup in the middle; the next one works."""
+        process = subprocess.Popen(self.hosts.command("backup"), stdout=subprocess.DEVNULL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(self.dice.random() * 3)
+        process.kill()
+        process.wait()
+        writer.wait(10)
+        self.hosts.good("backup")
+
     def kill_service(self, writer: Writer) -> None:
         self.service.kill()
         self.service = self.serve_again()
@@ -115,24 +146,123 @@ def tell(hosts: Hosts) -> None:
         sys.stderr.write(f"{folder.name} {sorted(path.name for path in folder.iterdir())}\n")
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(3600)
-@pytest.mark.chaos
-def test_no_acknowledged_row_is_ever_lost(make_hosts: MakeHosts, spawn: Spawn) -> None:
+def storm_of(make_hosts: MakeHosts, spawn: Spawn, seed: int) -> Storm:
     hosts = make_hosts(settings=DURABLE, synchronous="on")
     hosts.write_ini(master_settings=f"unix_socket_directories={hosts.primary.socket_dir}")
     hosts.good("pair")
     hosts.sql(hosts.primary).execute("create table t (id bigint primary key)")
+    return Storm(hosts, spawn, random.Random(seed))
+
+
+def no_hole(hosts: Hosts) -> None:
+    told = {one["text"] for one in json.loads(hosts.walmgr("check", "--json").out)}
+    assert not [text for text in told if "gap" in text or "refused" in text], told
+
+
+def test_a_few_faults_lose_no_acknowledged_row(make_hosts: MakeHosts, spawn: Spawn) -> None:
+    storm = storm_of(make_hosts, spawn, 1)
+    for kind in ("archiver", "service", "primary"):
+        storm.wait_synchronous()
+        storm.inflict(kind)
+    no_hole(storm.hosts)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.chaos
+def test_no_acknowledged_row_is_ever_lost(make_hosts: MakeHosts, spawn: Spawn) -> None:
     seed = int(os.environ.get("SKYTOOLS_FAULT_SEED", "0")) or random.randrange(10**6)
-    storm = Storm(hosts, spawn, random.Random(seed))
+    storm = storm_of(make_hosts, spawn, seed)
     deadline = time.monotonic() + SECONDS
     try:
         while time.monotonic() < deadline:
             storm.fault()
     except BaseException:
-        tell(hosts)
+        tell(storm.hosts)
         raise
     finally:
         sys.stderr.write(f"seed {seed}, {len(storm.acknowledged)} rows: {storm.done}\n")
-    told = {one["text"] for one in json.loads(hosts.walmgr("check", "--json").out)}
-    assert not [text for text in told if "gap" in text or "refused" in text], told
+    no_hole(storm.hosts)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.chaos
+def test_twenty_switchovers_and_rejoins_in_a_row(make_hosts: MakeHosts, spawn: Spawn) -> None:
+    """Under load, alternating with kill -9; at the end the first set reaches over all timelines."""
+    storm = storm_of(make_hosts, spawn, 1)
+    hosts = storm.hosts
+    for number in range(20):
+        writer = Writer(storm.leader, storm.next)
+        writer.wait(30)
+        if number % 2:
+            storm.kill(storm.leader)
+            writer.thread.join(30)
+            storm.change_leader()
+        else:
+            hosts.good("switchover")
+            storm.leader, storm.follower = storm.follower, storm.leader
+        storm.acknowledged |= set(writer.stop())
+        storm.next = writer.next + 1
+        assert storm.acknowledged <= rows(hosts, storm.leader), number
+        storm.wait_synchronous()
+    no_hole(hosts)
+    copy = hosts.folder("copy")
+    sets = json.loads(hosts.good("listbackups", "--json").out)
+    hosts.good("restore", sets[0]["name"], "--to", copy / "data", "--start",
+               "--setting", f"unix_socket_directories={copy}")  # fmt: skip
+    server = PrivateServer(copy / "data")
+    try:
+        restored = hosts.sql(server)
+        wait_until(lambda: not restored.value("select pg_is_in_recovery()"), 120)
+        assert storm.acknowledged <= rows(hosts, server)
+    finally:
+        hosts.crash(server)
+
+
+@pytest.mark.root
+@pytest.mark.chaos
+def test_a_primary_whose_disk_is_full_is_replaced(make_hosts: MakeHosts, spawn: Spawn) -> None:
+    """The archive takes nothing, pg_wal fills up, the server dies of it; no commit is lost."""
+    hosts = make_hosts(start=False, settings=DURABLE, synchronous="on", slot_keep_size="1GB")
+    wal = hosts.primary.datadir / "pg_wal"
+    small = hosts.folder("small")
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=200m,mode=700", "walmgr-test", small], check=False
+    )
+    if done.returncode != 0:
+        pytest.skip("cannot mount here")
+    try:
+        hosts.give(small)
+        subprocess.run(["cp", "-a", f"{wal}/.", small], check=True)
+        shutil.rmtree(wal)
+        wal.symlink_to(small)
+        hosts.primary.start()
+        hosts.good("pair")
+        database = hosts.sql(hosts.primary)
+        database.execute("create table t (id bigint primary key)")
+        service = serve(hosts, spawn)
+        query = "select sync_state from pg_stat_replication"
+        query += " where application_name = 'walmgr_receiver'"
+        wait_until(lambda: database.value(query) == "sync", 60)
+        database.execute("alter system set archive_command = 'false'")
+        database.execute("select pg_reload_conf()")
+        writer = Writer(hosts.primary)
+        writer.wait(20)
+        try:
+            while True:
+                database.execute("create table if not exists big (x text)")
+                database.execute(
+                    "insert into big select repeat(i::text, 200) from generate_series(1, 50000) i"
+                )
+        except SkytoolsError:
+            writer.thread.join(60)
+        acknowledged = set(writer.stop())
+        hosts.primary.kill()
+        hosts.good("boot")
+        assert acknowledged <= rows(hosts, hosts.standby)
+        no_hole(hosts)
+        service.stop()
+    finally:
+        hosts.primary.kill()
+        subprocess.run(["umount", small], check=True)

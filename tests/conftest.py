@@ -23,6 +23,7 @@ from skytools.core.pgserver import find_tree
 pytest_plugins = [
     "tests.fixtures.wait",
     "tests.fixtures.server",
+    "tests.fixtures.cluster",
     "tests.fixtures.database",
     "tests.fixtures.queue",
     "tests.fixtures.consumer",
@@ -34,6 +35,8 @@ pytest_plugins = [
     "tests.fixtures.site",
     "tests.fixtures.admin",
     "tests.fixtures.londiste",
+    "tests.fixtures.handlers",
+    "tests.fixtures.apply",
     "tests.fixtures.londiste_cli",
     "tests.fixtures.copying",
 ]

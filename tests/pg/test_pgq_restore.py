@@ -10,7 +10,7 @@ import pytest
 
 from skytools.core.db import Database
 from skytools.core.pgserver import PrivateServer
-from tests.fixtures.server import MakeServer
+from tests.fixtures.cluster import MakeCluster
 
 BURN = """
 create temp table burnt (x int);
@@ -105,12 +105,12 @@ def old(make_db) -> Database:
 
 
 @pytest.fixture
-def restore(make_server: MakeServer, tmp_path, server: PrivateServer) -> Iterator[object]:
+def restore(make_cluster: MakeCluster, tmp_path, server: PrivateServer) -> Iterator[object]:
     """Give a function that restores a dump of a database on a server of its own."""
     opened: list[Database] = []
 
     def go(source: Database, *options: str) -> Database:
-        young = make_server()
+        young = make_cluster()
         young.createdb("restored")
         dump = tmp_path / "dump"
         run(server.program("pg_dump"), "-Fc", "-f", dump, "-d", source.conninfo, *options)
@@ -190,7 +190,7 @@ def test_one_batch_may_span_the_restore(old, restore):
     assert sorted(read) == sorted(["a1", "a2", "late", "b1", "b2", "c1", "c2", "new1", "new2"])
 
 
-def test_a_restore_into_an_older_server_needs_nothing(old, restore, make_server):
+def test_a_restore_into_an_older_server_needs_nothing(old, restore):
     young = restore(old)
     burn(young, 6000)
     # Now as a dump of the younger, whose numbers are lower than those of a server that has burnt.
@@ -201,10 +201,11 @@ def test_a_restore_into_an_older_server_needs_nothing(old, restore, make_server)
 
 
 def test_ticks_are_thinned_out_when_there_are_more_than_numbers(old, restore):
-    for number in range(1500):
-        if number % 500 == 0:
-            insert(old, f"m{number}")
-        tick(old)
+    for number in (0, 500, 1000):
+        insert(old, f"m{number}")
+        old.execute(
+            "do $$ begin for i in 1 .. 500 loop perform pgq.ticker('q'); commit; end loop; end; $$"
+        )
     young = restore(old)
     assert open_batch(young, "half") == ["late", "b1", "b2"]
     tick(young)

@@ -35,6 +35,8 @@ pytest_plugins = [
     "tests.fixtures.site",
     "tests.fixtures.admin",
     "tests.fixtures.londiste",
+    "tests.fixtures.handlers",
+    "tests.fixtures.apply",
     "tests.fixtures.londiste_cli",
     "tests.fixtures.copying",
 ]

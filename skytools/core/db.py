@@ -34,10 +34,9 @@ Query = str | sql.Composable
 Args = Sequence[Any] | Mapping[str, Any] | None
 Row = tuple[Any, ...]
 
-# What a connect string gets that does not say otherwise. A peer that vanished without a word is
-# noticed within half a minute; the system's default would take two hours.
+# For what a connect string does not say: a peer that vanished is noticed within half a minute.
 CONNECTION_DEFAULTS = {
-    "client_encoding": "UTF8",  # whatever the database has; streams of bytes are UTF-8, too
+    "client_encoding": "UTF8",
     "connect_timeout": "10",
     "keepalives_idle": "10",
     "keepalives_interval": "5",

@@ -83,7 +83,7 @@ create view pg_temp.left_over as
     select (select string_agg(t.queue_name || ' ' || coalesce(t.merge_state, 'null') || ' ' || coalesce(t.dropped_ddl, ''), ', '
                               order by queue_name) from pg_temp.tables t where queue_name ~ '^l.$' and local) as tables,
            (select count(*) from work.t) as rows,
-           (select string_agg(conname, ' ') from pg_constraint where conrelid = 'work.t'::regclass) as constraints;
+           (select string_agg(conname, ' ') from pg_constraint where conrelid = 'work.t'::regclass and contype <> 'n') as constraints;
 select pg_temp.dropped('catching-up+', 'in-copy', 'catching-up');
 select * from londiste.local_set_table_state('l1', 'work.t', null, null);
 select * from left_over;

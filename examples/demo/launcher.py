@@ -14,7 +14,10 @@ from skytools.core.unprivileged import _reachable as reachable
 from skytools.core.unprivileged import server_user
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("skytools", "psycopg2", "psycopg2_binary.libs", "prometheus_client", "sdnotify.py")
+PACKAGES = (
+    *("skytools", "psycopg2", "psycopg2_binary.libs", "prometheus_client", "sdnotify.py"),
+    "supervisor",
+)
 SCRIPT = """\
 #!{python}
 import sys
@@ -56,6 +59,14 @@ def make_walmgr(folder: Path) -> Path:
     return launcher
 
 
+def python_of(program: Path) -> tuple[str, str]:
+    """Return the interpreter of that walmgr, and the PYTHONPATH with which it finds the rest."""
+    python = program.read_text(encoding="utf-8").split("\n", 1)[0].removeprefix("#!")
+    if (program.parent / "skytools").is_dir():
+        return python, str(program.parent)
+    return python, f"{ROOT}:{sysconfig.get_paths()['platlib']}"
+
+
 def as_started_by(program: Path, command: str) -> str:
     """Return one of our commands for servers as that walmgr would write it."""
     python = program.read_text(encoding="utf-8").split("\n", 1)[0].removeprefix("#!")
@@ -73,4 +84,6 @@ def _copied(site: Path, folder: Path) -> Path:
             shutil.copytree(source, folder / name)
         elif source.exists():
             shutil.copy(source, folder / name)
+    for source in site.glob("skytools*.dist-info"):
+        shutil.copytree(source, folder / source.name)
     return folder

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: ISC
+"""walmgr as a job of scriptmgr: kept running, seen by Prometheus; and what it refuses at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import urllib.request
+from pathlib import Path
+
+from examples.demo.launcher import python_of
+from skytools.core import processes
+from tests.e2e.test_walmgr_failover import DURABLE, receiver_streams
+from tests.fixtures.process import Program, Result, Spawn, run
+from tests.fixtures.wait import wait_until
+from tests.fixtures.walmgr import Hosts, MakeHosts, snapshot
+
+
+class Manager:
+    """A scriptmgr of the server's user, with one job: the ini of walmgr."""
+
+    def __init__(self, hosts: Hosts, spawn: Spawn, port: int) -> None:
+        self.port = port
+        self.ini = hosts.root / "skytools.ini"
+        for name in ("run", "log"):
+            hosts.folder(name)
+        self.ini.write_text(
+            f"[scriptmgr]\nconfig_list = {hosts.ini}\nruntime_dir = {hosts.root}/run\n"
+            f"log_dir = {hosts.root}/log\nmetrics_listen = 127.0.0.1:{self.port}\n"
+            "backoff_first = 0.05\nstart_interval = 0\n"
+        )
+        python, path = python_of(hosts.program)
+        self.words = hosts.words(
+            "env", f"PYTHONPATH={path}", python, "-m", "skytools.scriptmgr", self.ini
+        )
+        self.program: Program = spawn(*self.words, "run", cwd=hosts.root)
+
+    def status(self) -> Result:
+        return run(*self.words, "status", "--json")
+
+    def metrics(self) -> str:
+        url = f"http://127.0.0.1:{self.port}/metrics"
+        try:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                text: str = answer.read().decode()
+        except OSError:
+            return ""
+        return text
+
+
+def test_the_service_lives_under_scriptmgr_and_prometheus_sees_it(
+    make_hosts: MakeHosts, spawn: Spawn, free_port: int
+) -> None:
+    hosts = make_hosts(settings=DURABLE)
+    hosts.write_ini(job_name="archive")
+    hosts.good("pair")
+    manager = Manager(hosts, spawn, free_port)
+    database = hosts.sql(hosts.primary)
+    wait_until(lambda: receiver_streams(database), 60, lambda: manager.program.output)
+    job = 'job_name="archive"'
+    for line in (
+        f"skytools_walmgr_receiver_up{{{job}}} 1.0",
+        f"skytools_walmgr_backups{{{job}}} 1.0",
+        f"skytools_walmgr_standby_in_recovery{{{job}}} 1.0",
+        f"skytools_job_ready{{{job}}} 1.0",
+    ):
+        wait_until(lambda line=line: line in manager.metrics(), 60, manager.metrics)
+    (service,) = services(hosts)
+    os.kill(service, signal.SIGKILL)
+    wait_until(lambda: services(hosts) not in ([], [service]), 60)
+    wait_until(lambda: receiver_streams(database), 60)
+    assert '"archive"' in manager.status().out
+    manager.program.stop(30)
+    assert services(hosts) == []
+
+
+def services(hosts: Hosts) -> list[int]:
+    found = []
+    for one in processes.everyone():
+        try:
+            words = Path(f"/proc/{one.pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"walmgr" in words and str(hosts.ini).encode() in words:
+            found.append(one.pid)
+    return found
+
+
+def test_what_cannot_be_is_refused_on_one_line_and_nothing_is_touched(hosts: Hosts) -> None:
+    """Wrong host, key that cannot be read, other cluster, other major, folder in use."""
+    before = snapshot(hosts.data)
+    foreign = hosts.standby.datadir
+    run("cp", "-a", hosts.primary.datadir, foreign)
+    for name in ("postmaster.pid", "PG_VERSION"):
+        (foreign / name).unlink()
+    (foreign / "PG_VERSION").write_text("14\n")
+    hosts.give(foreign / "PG_VERSION")
+    _refused(hosts, "pair", code=2, told="PostgreSQL 1")
+    (foreign / "PG_VERSION").write_text(f"{hosts.primary.bindir.parent.name}\n")
+    hosts.write_ini(slave_bin=str(hosts.primary.bindir))
+    run("rm", "-r", foreign)
+    foreign.mkdir()
+    hosts.give(foreign)
+    (foreign / "precious").touch()
+    _refused(hosts, "pair", code=3, told="is not empty and no standby of this primary")
+    (foreign / "precious").unlink()
+    for conninfo, told in (
+        ("host=no.such.host.invalid dbname=postgres", "no.such.host.invalid"),
+        ("host=127.0.0.1 port=1 dbname=postgres", "port 1"),
+        (f"{hosts.primary.conninfo()} sslmode=nonsense", "sslmode"),
+    ):
+        hosts.write_ini(master_db=conninfo)
+        result = hosts.walmgr("pair")
+        assert result.code in (1, 2), result.err
+        assert told in result.err
+        assert "Traceback" not in result.err
+    hosts.write_ini(
+        master_db=hosts.primary.conninfo(), master_host="b.example",
+        ssh_command="ssh -o BatchMode=yes -o ConnectTimeout=1 -i /no/such/key -p 1",
+        master_data="/remote/data", slave_settings="",
+    )  # fmt: skip
+    hosts.folder("w/logs.complete")
+    result = hosts.walmgr("sync")
+    assert (result.code, result.err.count("\n")) == (1, 1), result.err
+    assert "b.example" in result.err
+    assert snapshot(hosts.data) == before
+
+
+def _refused(hosts: Hosts, *words: str, code: int, told: str) -> None:
+    result = hosts.walmgr(*words)
+    assert (result.code, result.err.count("\n")) == (code, 1), result.err
+    assert told in result.err

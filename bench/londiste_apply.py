@@ -190,7 +190,7 @@ class Londiste(Pair):
         return ""
 
     def _nodes(self) -> None:
-        calls = [
+        calls: list[tuple[Database, str, *tuple[object, ...]]] = [
             (self.root, "register_location", "root", self.root.conninfo, False),
             (self.root, "create_node", "root", "root", "root_w", None, None, None),
             (self.root, "register_location", "leaf", self.leaf.conninfo, False),

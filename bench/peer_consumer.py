@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: ISC
+# Written for the pgq of Debian, not for ours.
+# mypy: ignore-errors
 """A do-nothing consumer for python3-pgq 3.x, run by Debian's python; writes what it measured.
 
     peer_consumer.py INI      section [peer]: db, queue_name, result, expect

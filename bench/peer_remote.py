@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: ISC
+# Written for the pgq of Debian, not for ours.
+# mypy: ignore-errors
 """A SerialConsumer for python3-pgq 3.x, run by Debian's python: an insert per event.
 
     peer_remote.py INI      section [peer]: db, dst_db, queue_name, result, expect

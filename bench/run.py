@@ -114,12 +114,13 @@ LATENCY_ROWS: list[tuple[Side, int, dict[str, object]]] = [
 
 def rate_row(bench: Bench, name: str, unit: str, work: Work, rounds: int) -> str:
     """Measure both sides alternately and return the row of the table."""
-    theirs, ours = [], []
+    theirs: list[float] = []
+    ours: list[float] = []
     for number in range(rounds):
         # Who goes first changes, so that a drift of the machine favours nobody.
         order = [(THEIRS, theirs), (OURS, ours)]
-        for side, figures in order if number % 2 == 0 else reversed(order):
-            figures.append(work(bench, side))
+        for side, found in order if number % 2 == 0 else reversed(order):
+            found.append(work(bench, side))
             bench.drop(side)
     ratio = statistics.median(o / t for o, t in zip(ours, theirs, strict=True))
     middle = statistics.median

@@ -149,7 +149,8 @@ def field() -> Iterator[Field]:
 
 def compare(ours: Callable[[], float], theirs: Callable[[], float], rounds: int) -> str:
     """Measure both alternately; returns the cells ours, theirs, ratio (medians)."""
-    mine, other = [], []
+    mine: list[float] = []
+    other: list[float] = []
     for number in range(rounds):
         for work, figures in ((ours, mine), (theirs, other))[:: 1 if number % 2 else -1]:
             figures.append(work())

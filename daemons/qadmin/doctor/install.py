@@ -84,10 +84,10 @@ _REPLACED = """
      where exists (select 1 from pg_extension where extname = 'pgq')
        and (not o.member
             or (o.proname in ('insert_event_raw', 'insert_event', 'logutriga', 'sqltriga',
-                 'jsontriga')
+                              'jsontriga')
                 and o.lanname <> 'c'
-                and exists (select 1 from ours c where c.member and c.lanname = 'c')
-                and not (o.proname = 'insert_event' and o.lanname = 'sql')))
+                and exists (select 1 from pg_extension
+                             where extname = 'pgq' and extversion not like '3.%%')))
      order by 1"""
 
 _ROLES = """

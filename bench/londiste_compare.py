@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -23,6 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.sides import PEERS, ROOT
+from skytools.core import processes
 from skytools.core.db import Database
 from skytools.core.pgserver import PrivateServer
 
@@ -36,8 +38,19 @@ vacuum analyze t
 """
 
 
+def _times(pid: int) -> list[int]:
+    """Return utime, stime, and those of reaped children, in clock ticks; [] when it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return []
+    return [int(field) for field in text.rpartition(")")[2].split()[11:15]]
+
+
 class Side:
-    """One implementation on a root and a leaf."""
+    """One implementation on a root and a leaf; `last_cpu` of the command that was run last."""
+
+    last_cpu = 0.0
 
     def __init__(self, name: str, server: PrivateServer, folder: Path, bin_path: Path) -> None:
         self.name = name
@@ -65,14 +78,25 @@ class Side:
                     db.execute(one).close()
         db.close()
 
+    def cpu(self) -> float:
+        """Return the CPU seconds of programs that have ended, and of the server, so far."""
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds = used.ru_utime + used.ru_stime
+        postmaster = self.server.pid
+        assert postmaster is not None
+        ticks = sum(_times(postmaster))
+        ticks += sum(sum(_times(pid)[:2]) for pid in processes.descendants([postmaster]))
+        return seconds + ticks / os.sysconf("SC_CLK_TCK")
+
     def londiste(self, kind: str, *words: str, ok: tuple[int, ...] = (0,)) -> tuple[float, str]:
         """Run a command; returns (seconds, output)."""
         argv = [*self.python, str(self.bin / "londiste"), str(self.folder / f"{kind}.ini"), *words]
-        started = time.monotonic()
+        started, cpu = time.monotonic(), self.cpu()
         done = subprocess.run(
             argv, env=self.env, capture_output=True, text=True, cwd=self.folder, check=False
         )
         seconds = time.monotonic() - started
+        self.last_cpu = self.cpu() - cpu
         if done.returncode not in ok:
             raise RuntimeError(f"{argv}: {done.stdout}{done.stderr}")
         return seconds, done.stdout + done.stderr
@@ -140,14 +164,15 @@ def subscribe(side: Side) -> None:
         time.sleep(0.5)
 
 
-def measure(side: Side) -> tuple[float, float]:
-    """Return the seconds of one compare and one repair."""
+def measure(side: Side) -> tuple[float, ...]:
+    """Return seconds of one compare and one repair, then CPU seconds of both, server included."""
     compare = side.londiste("leaf", "compare", "t")[0]
+    compare_cpu = side.last_cpu
     side.damage()
     repair, text = side.londiste("leaf", "repair", "--apply", "t")
     if "10 inserts, 20 updates, 10 deletes" not in text:
         raise RuntimeError(text)
-    return compare, repair
+    return compare, repair, compare_cpu, side.last_cpu
 
 
 def moved(side: Side) -> int:
@@ -194,13 +219,14 @@ def main() -> int:
     return 0
 
 
-Round = tuple[tuple[float, float], tuple[float, float]]
+Round = tuple[tuple[float, ...], tuple[float, ...]]
+WORKS = ("compare", f"repair of {WRONG}", "compare, CPU", f"repair of {WRONG}, CPU")
 
 
 def report(rounds: list[Round], rows: int, size: int) -> None:
     """Print medians, and the median of the rounds' ratios."""
     print(f"| {rows} rows | 3.11, s | ours, s | ours / 3.11 |\n|---|---|---|---|")
-    for number, work in enumerate(("compare", f"repair of {WRONG}")):
+    for number, work in enumerate(WORKS):
         theirs = [one[0][number] for one in rounds]
         ours = [one[1][number] for one in rounds]
         ratio = statistics.median(b / a for a, b in zip(theirs, ours, strict=True))

@@ -149,11 +149,17 @@ def _provider_tables(env: Env) -> list[str]:
     ours = {one.name: one for one in env.tables()}
     theirs = env.upstream.provider().tables(env.queue)
     known = {**theirs, **ours}
-    addable = [name for name in known if name not in ours or not ours[name].local]
+    anywhere = opts.expect_sync or opts.find_copy_node or opts.copy_node
+    addable = [
+        name
+        for name in known
+        if (name not in ours or not ours[name].local)
+        and (anywhere or (name in theirs and theirs[name].local))
+    ]
     wanted = choose(opts.names, addable, everything=opts.all)
     wanted = require(wanted, known, force=opts.skip_non_existing or opts.force,
                      hint="the set has no such table; add it on the root first")  # fmt: skip
-    if opts.expect_sync or opts.find_copy_node or opts.copy_node:
+    if anywhere:
         return wanted
     there = [name for name, one in theirs.items() if one.local]
     there += [name for name, one in ours.items() if one.local]

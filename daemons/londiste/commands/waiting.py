@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from skytools.core.errors import SkytoolsError
 from skytools.daemons.londiste.api import TableInfo
 from skytools.daemons.londiste.commands.base import Command, Env, log, wait_for
+from skytools.daemons.londiste.relation import Relation, describe
 from skytools.daemons.londiste.states import Stage, State
 
 
@@ -30,14 +32,17 @@ def wait_until_synced(env: Env, timeout: float | None = None) -> None:
     if total:
         log.info("%d/%d table(s) to copy", total, len([t for t in env.tables() if t.local]))
     done = 0
+    shown = _Shown(env, open_before)
 
     def look() -> bool:
         nonlocal open_before, done
         still = _open(env)
+        shown.draw(still)
         names = {one.name for one in still}
         for one in open_before:
             if one.name not in names:
                 done += 1
+                env.progress.clear()
                 log.info("%s: finished (%d/%d)", one.name, done, total)
         open_before = still
         return not still
@@ -47,7 +52,40 @@ def wait_until_synced(env: Env, timeout: float | None = None) -> None:
         raise SkytoolsError(
             f"not in sync after {timeout:g} s: {states}; is the worker running? See londiste check"
         )
+    env.progress.clear()
     log.info("All done")
+
+
+class _Shown:
+    """The progress of copies, by the sizes of the tables here and at the provider."""
+
+    def __init__(self, env: Env, tables: Sequence[TableInfo]) -> None:
+        self.env = env
+        self.sizes: dict[str, Relation] = {}
+        if not env.progress.shown or env.is_root:
+            return
+        provider = env.upstream.provider()
+        theirs = provider.tables(env.queue)
+        for table in tables:
+            name = theirs[table.name].dest if table.name in theirs else table.name
+            found = describe(provider.db, name)
+            if found is not None:
+                self.sizes[table.name] = found
+        env.progress.begin("copy", sum(one.bytes for one in self.sizes.values()))
+
+    def draw(self, still: Sequence[TableInfo]) -> None:
+        """Draw where it is; `still`: the tables that are not in sync."""
+        if not self.sizes:
+            return
+        copying = {one.name: one.dest for one in still}
+        size = rows = 0
+        for name, there in self.sizes.items():
+            here = describe(self.env.db, copying[name]) if name in copying else there
+            share = 0.0 if here is None or not there.bytes else min(here.bytes / there.bytes, 1.0)
+            size += round(there.bytes * share)
+            rows += round(there.rows * share)
+        self.env.db.rollback()
+        self.env.progress.set(size, rows)
 
 
 def _open(env: Env) -> list[TableInfo]:

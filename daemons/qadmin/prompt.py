@@ -7,6 +7,7 @@ import contextlib
 import io
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -146,13 +147,13 @@ def _cancellable(session: Session, statement: Statement) -> None:
         finally:
             ended.set()
 
-    threading.Thread(target=work, daemon=True).start()
-    while not ended.is_set():
-        # Not join(): a thread whose join was interrupted passes for dead.
-        try:
-            ended.wait()
-        except KeyboardInterrupt:
-            session.db.cancel()
+    # A handler that raises could do so anywhere, and leave the statement running behind us.
+    before = signal.signal(signal.SIGINT, lambda *_: session.db.cancel())
+    try:
+        threading.Thread(target=work, daemon=True).start()
+        ended.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
     if failure:
         raise failure[0]
 

@@ -51,7 +51,7 @@ class KeyedConsumerConfig(ConsumerConfig):
         choices=("type", "data", "extra1", "extra2", "extra3", "extra4"),
     )
     backlog_events: int = option(
-        6000, "Events kept in memory for workers; who is further behind reads anew.", min=1
+        20_000, "Events kept in memory for workers; who is further behind reads anew.", min=1
     )
 
     def faults(self) -> list[tuple[str, str]]:

@@ -36,7 +36,7 @@ class Idle(KeyedConsumer):
 
 run(Idle)
 """
-# Measured: 1.3 to 1.6, by what else the machine does. Eight workers that each read all would
+# Measured: 1.1 to 1.3, by what else the machine does. Eight workers that each read all would
 # cost more than twice as much as one.
 COST_LIMIT = 2.0
 
@@ -129,7 +129,7 @@ def cpu(pids):
 def cost(queue, start, wait_until, workers, ticks=105, size=2000):
     """Return the CPU time of reading a backlog, of the process and its backends together."""
     name = f"cost{workers}"
-    program = start(IDLE, workers=workers, consumer_name=name, backlog_events=6000)
+    program = start(IDLE, workers=workers, consumer_name=name, backlog_events=20_000)
     program.wait_output("reading queue")
     names = [f"{name}#{n + 1}/{workers}" for n in range(workers)]
 

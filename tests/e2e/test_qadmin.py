@@ -114,11 +114,16 @@ class Screen:
 
     def __init__(self, argv, home):
         self.text = ""
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            env = {**environment(), "TERM": "xterm", "HOME": str(home), "PAGER": "cat"}
-            os.execvpe(argv[0], argv, env)
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
+        self.fd, inside = pty.openpty()
+        fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
+        self.popen = subprocess.Popen(
+            ["setsid", "--ctty", *argv],
+            env={**environment(), "TERM": "xterm", "HOME": str(home), "PAGER": "cat"},
+            stdin=inside,
+            stdout=inside,
+            stderr=inside,
+        )
+        os.close(inside)
 
     def type(self, text):
         os.write(self.fd, text.encode())
@@ -146,9 +151,7 @@ class Screen:
         with contextlib.suppress(OSError):
             while os.read(self.fd, 65536):
                 pass
-        _, status = os.waitpid(self.pid, 0)
-        self.pid = 0
-        return os.waitstatus_to_exitcode(status)
+        return self.popen.wait(30)
 
 
 @contextlib.contextmanager
@@ -158,9 +161,8 @@ def terminal(argv, home="/nonexistent"):
         yield screen
     finally:
         os.close(screen.fd)
-        if screen.pid:
-            os.kill(screen.pid, 9)
-            os.waitpid(screen.pid, 0)
+        screen.popen.kill()
+        screen.popen.wait(30)
 
 
 def test_the_prompt_completes_helps_and_goes_on_after_errors(queue, tmp_path):

@@ -19,10 +19,13 @@ from skytools.walmgr.expire import expire
 from skytools.walmgr.files import make_folder
 from skytools.walmgr.postgres import Programs, Server, ask_server
 from skytools.walmgr.remote import clean_environment
-from skytools.walmgr.sets import FAILED, OK, VERIFIED, BackupSet, manifest_facts, stamp
+from skytools.walmgr.sets import FAILED, OK, VERIFIED, BackupSet, chain_of, manifest_facts, stamp
 from skytools.walmgr.site import Site
 from skytools.walmgr.store import sync_folder
 from skytools.walmgr.wal import HISTORY, Segment, WalError, kind_of
+
+FIRST_INCREMENTAL = 17
+TIMELINE = "select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int"
 
 
 def make_backup(
@@ -30,6 +33,7 @@ def make_backup(
     *,
     source: str = "primary",
     rate: str = "",
+    incremental: bool = False,
     beside: Callable[[BackupSet], None] | None = None,
 ) -> BackupSet:
     """Make a complete, verified set, then remove what retention no longer asks for.
@@ -44,10 +48,12 @@ def make_backup(
         server = ask_server(database)
         site.archive.claim(server.system_id)
         programs = site.programs(server.major)
-        one = _begin(site, database, server)
-        site.say(f"backup set {one.name}: copying from the {source}")
+        parent = parent_for(site, database, server) if incremental else None
+        one = _begin(site, database, server, parent)
+        what = f"what changed since {parent.name}" if parent else "all"
+        site.say(f"backup set {one.name}: copying {what} from the {source}")
         try:
-            _fetch(site, one, programs, conninfo, rate)
+            _fetch(site, one, programs, conninfo, rate, parent)
             one = _read_back(site, database, one)
             with ThreadPoolExecutor(1) as pool:
                 other = pool.submit(beside, one) if beside is not None else None
@@ -77,7 +83,35 @@ def _source(site: Site, source: str) -> tuple[Database, str]:
     return standby, standby.conninfo
 
 
-def _begin(site: Site, database: Database, server: Server) -> BackupSet:
+def parent_for(site: Site, database: Database, server: Server) -> BackupSet | None:
+    """Return the set that an incremental one can be based on, None when it must be full.
+
+    After any change of the timeline it must be: summaries of WAL do not reach across it safely.
+    """
+    sets = [one for one in site.sets() if one.complete and one.system_id == server.system_id]
+    why = ""
+    if server.major < FIRST_INCREMENTAL:
+        why = f"PostgreSQL {server.major} has no incremental backup"
+    elif database.value("show summarize_wal") != "on":
+        why = "summarize_wal is off; `pair` switches it on where incremental is set"
+    elif not sets or not (sets[-1].data / "backup_manifest").is_file():
+        why = "there is no set to begin from"
+    elif sets[-1].timeline != int(database.value(TIMELINE)):
+        why = "the timeline has changed since the last set"
+    if why:
+        site.say(f"the backup is a full one: {why}")
+        return None
+    chain_of(sets, sets[-1])
+    return sets[-1]
+
+
+def full_is_due(site: Site) -> bool:
+    """Whether the last full set is older than full_interval."""
+    full = [one.finished for one in site.sets() if one.complete and not one.parent]
+    return not full or time.time() - max(full) >= site.cfg.full_interval * 3600
+
+
+def _begin(site: Site, database: Database, server: Server, parent: BackupSet | None) -> BackupSet:
     """Make the set's folder, which says that it is being made."""
     started = float(database.value("select extract(epoch from clock_timestamp())"))
     prefix = site.cfg.sets
@@ -95,20 +129,28 @@ def _begin(site: Site, database: Database, server: Server) -> BackupSet:
     one = BackupSet(
         path.name, path, started=started, system_id=server.system_id, version=server.version,
         segment_size=server.segment_size, timeline=server.timeline, tablespaces=spaces,
-        label=f"walmgr {path.name}",
+        label=f"walmgr {path.name}", parent=parent.name if parent else "",
     )  # fmt: skip
     one.save()
     sync_folder(str(prefix.parent))
     return one
 
 
-def _fetch(site: Site, one: BackupSet, programs: Programs, conninfo: str, rate: str) -> None:
+def _fetch(  # noqa: PLR0917 - what pg_basebackup has to know
+    site: Site,
+    one: BackupSet,
+    programs: Programs,
+    conninfo: str,
+    rate: str,
+    parent: BackupSet | None,
+) -> None:
     visible, password = split_password(conninfo)
     rate = rate or site.cfg.backup_rate
     words: list[str | Path] = [
         programs.path("pg_basebackup"), "-d", visible, "-D", one.path / "data", "-F", "plain",
         "-X", "stream", "-c", "fast", "-l", one.label, "--no-password", "--no-sync",
         *(["--max-rate", rate] if rate else []),
+        *([f"--incremental={parent.data / 'backup_manifest'}"] if parent else []),
         *(f"-T{location}={one.spaces / oid}" for oid, location in one.tablespaces.items()),
         *(["--progress"] if site.out.terminal and not site.out.as_json else []),
     ]  # fmt: skip

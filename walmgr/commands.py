@@ -17,7 +17,7 @@ from skytools.core.cli import Output, guard
 from skytools.core.config import load
 from skytools.core.errors import SkytoolsError, UsageError
 from skytools.walmgr import init, legacy, verbs
-from skytools.walmgr.backup import make_backup
+from skytools.walmgr.backup import full_is_due, make_backup
 from skytools.walmgr.boot import Promotion, boot, switchover
 from skytools.walmgr.check import WORDS, check
 from skytools.walmgr.config import SERVICE, WalmgrConfig
@@ -125,6 +125,10 @@ def parser() -> argparse.ArgumentParser:
 def _backup_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--from", dest="source", choices=("primary", "standby"), default="primary",
                    help="which server is read")  # fmt: skip
+    kind = p.add_mutually_exclusive_group()
+    kind.add_argument("--incremental", action="store_true", default=None,
+                      help="only what has changed since the newest set (17 and newer)")  # fmt: skip
+    kind.add_argument("--full", dest="incremental", action="store_false", help="all")
     p.add_argument("--max-rate", default="", metavar="RATE", help="as 20M: bytes a second at most")
 
 
@@ -132,7 +136,12 @@ def _backup(site: Site, opts: Options) -> int:
     if opts.plan:
         site.say(f"pg_basebackup from the {opts.source} to {site.cfg.sets}.TIME, then:")
         return _expiry(site, opts)
-    one = make_backup(site, source=opts.source, rate=opts.max_rate)
+    wanted = opts.incremental
+    if wanted is None:
+        wanted = site.cfg.incremental and not full_is_due(site)
+    if wanted and opts.source == "standby":
+        raise UsageError("an incremental backup is made from the primary")
+    one = make_backup(site, source=opts.source, rate=opts.max_rate, incremental=wanted)
     if site.out.as_json:
         site.out.data(asdict(one))
     return 0
@@ -167,7 +176,8 @@ def _listbackups(site: Site, _opts: Options) -> int:
         rows.append(row)
     columns = {
         "name": "set", "state": "state", "ended": "ended", "mb": "MB", "timeline": "timeline",
-        "start": "first WAL", "until_lsn": "reaches", "until": "last commit", "label": "label",
+        "parent": "based on", "start": "first WAL", "until_lsn": "reaches",
+        "until": "last commit", "label": "label",
     }  # fmt: skip
     site.out.table(rows, columns)
     return 0

@@ -118,6 +118,12 @@ class WalmgrConfig(DaemonConfig):
     backup_interval: float = option(
         0.0, "The daemon makes a backup so long after the last; 0: never.", unit="h", min=0
     )
+    incremental: bool = option(
+        False, "The daemon's backups copy only what has changed (PostgreSQL 17 and newer)."
+    )
+    full_interval: float = option(
+        168.0, "With incremental: a full one so long after the last full.", unit="h", min=0
+    )
     backup_rate: str = option("", "Most that a backup reads from the server a second, as 20M.")
     backup_datadir: bool = option(True, "Whether restore keeps the old data folder, renamed.")
     archive_command: str = option(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from skytools.core.errors import SkytoolsError
@@ -76,17 +76,27 @@ def require_usable(path: Path) -> None:
         raise SkytoolsError(f"folder {target} is not ours to write")
 
 
-def stage_set(one: BackupSet, target: Path) -> None:
-    """Copy a set beside `target`; shares blocks where the system can. Raises RefusedError."""
+def stage_set(
+    one: BackupSet, target: Path, chain: Sequence[BackupSet] = (), combine: Path | None = None
+) -> None:
+    """Copy a set beside `target`; shares blocks where the system can. Raises RefusedError.
+
+    An incremental one is put together from its chain by `combine`, pg_combinebackup.
+    """
     if not is_empty(target):
         raise RefusedError(f"folder {target} is not empty")
     aside, spaces = _aside(target), target.with_name(target.name + SPACES)
     _remove(aside)
-    copy_folder(one.data, aside)
-    aside.chmod(0o700)
     if one.tablespaces:
         _remove(spaces)
         spaces.mkdir(mode=0o700)
+    if len(chain) > 1 and combine is not None:
+        maps = [f"-T{one.spaces / oid}={spaces / oid}" for oid in one.tablespaces]
+        words: list[str | Path] = [combine, "--no-sync", *maps, "-o", aside]
+        _run([*words, *(part.data for part in chain)])
+        return
+    copy_folder(one.data, aside)
+    aside.chmod(0o700)
     for oid in one.tablespaces:
         copy_folder(one.spaces / oid, spaces / oid)
         link = aside / "pg_tblspc" / oid

@@ -93,7 +93,7 @@ def _current(site: Site) -> dict[str, str]:
     names = (
         *("wal_level", "max_wal_senders", "max_replication_slots", "archive_mode", "hot_standby"),
         *("archive_command", "max_slot_wal_keep_size", "wal_log_hints", "data_checksums"),
-        "full_page_writes",
+        *("full_page_writes", "summarize_wal"),
     )
     rows = site.primary().query(
         "select s.name, coalesce(f.setting, s.setting) from pg_settings s"
@@ -121,6 +121,8 @@ def wanted_settings(site: Site, now: dict[str, str], *, force: bool) -> dict[str
         wanted["wal_log_hints"] = "on"  # or the old primary cannot be rewound
     if now["full_page_writes"] == "off":
         wanted["full_page_writes"] = "on"  # the same, and for backups from the standby
+    if site.cfg.incremental and now.get("summarize_wal") == "off":
+        wanted["summarize_wal"] = "on"
     return {**wanted, **_archiving(site, now, force=force)}
 
 

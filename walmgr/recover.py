@@ -27,7 +27,7 @@ from skytools.walmgr.node import SLAVE
 from skytools.walmgr.postgres import Programs
 from skytools.walmgr.restore import restore_command
 from skytools.walmgr.server import start_server, stop_server
-from skytools.walmgr.sets import choose_set
+from skytools.walmgr.sets import chain_of, choose_set
 from skytools.walmgr.site import Site
 from skytools.walmgr.target import IMMEDIATE, LATEST, LSN, Target, choose
 from skytools.walmgr.wal import WalError, format_lsn, parse_lsn
@@ -143,7 +143,8 @@ def build(site: Site, plan: Plan, programs: Programs, *, staged: bool = False) -
             shutil.rmtree(plan.folder)
     wal = site.cfg.slave_pg_xlog if plan.folder == site.nodes[SLAVE].data else None
     if not staged:
-        stage_set(one, plan.folder)
+        chain = chain_of(site.sets(), one)
+        stage_set(one, plan.folder, chain, programs.path("pg_combinebackup"))
     install_set(one, plan.folder, wal)
     if plan.verify and (one.data / "backup_manifest").exists():
         _verify_copy(site, programs, plan.folder)

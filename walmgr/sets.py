@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,6 +98,21 @@ def list_sets(prefix: Path, *, running: bool) -> list[BackupSet]:
         dead = {one.name for one in found if one.state == RUNNING}
         found = [replace(one, state=FAILED) if one.name in dead else one for one in found]
     return sorted(found, key=lambda one: (one.finished or one.started, one.name))
+
+
+def chain_of(sets: Iterable[BackupSet], one: BackupSet) -> list[BackupSet]:
+    """Return the sets that an incremental one is based on, the full one first, and itself.
+
+    Raises UsageError when one of them is missing.
+    """
+    by_name = {other.name: other for other in sets}
+    chain = [one]
+    while chain[0].parent:
+        parent = by_name.get(chain[0].parent)
+        if parent is None or not parent.complete or parent in chain:
+            raise UsageError(f"{chain[0].name} is based on {chain[0].parent}, which is not there")
+        chain.insert(0, parent)
+    return chain
 
 
 def choose_set(sets: list[BackupSet], name: str) -> BackupSet:

@@ -218,7 +218,7 @@ def test_londiste_executes_truncates_and_switches_over(make_site, wait_until, tm
 @pytest.mark.slow
 @pytest.mark.parametrize("old", [("root",), ("branch",), ("leaf",), ("branch", "leaf")])
 def test_nodes_of_3_5_and_4_0_in_one_cascade(make_site, wait_until, old):
-    """And each of the old nodes is updated in place, while the others work."""
+    """And each of the old nodes is updated in place, while all work."""
     site = make_site(old)
     root = site.databases["root"]
     dice = random.Random(2)
@@ -229,9 +229,15 @@ def test_nodes_of_3_5_and_4_0_in_one_cascade(make_site, wait_until, old):
             change(root, dice)
         same_everywhere(site, wait_until)
         db = site.databases[name]
+        # londiste first: it works on pgq 3.5 too, a site may update in any order
+        db.execute("alter extension londiste update to '4.0'")
+        for _ in range(3):
+            change(root, dice)
+        same_everywhere(site, wait_until)
         db.execute("alter extension pgq update")
         db.execute("alter extension pgq_node update")
-        assert db.value("select pgq.version() || pgq_node.version()") == "4.04.0"
+        version = db.value("select pgq.version() || pgq_node.version() || londiste.version()")
+        assert version == "4.04.04.0"
     for _ in range(5):
         change(root, dice)
     same_everywhere(site, wait_until)
@@ -240,6 +246,17 @@ def test_nodes_of_3_5_and_4_0_in_one_cascade(make_site, wait_until, old):
     for name in ("root", "leaf"):
         db = site.databases[name]
         wait_until(lambda db=db: db.query("select name from people where id = 1000"), 60)
+
+
+def add_all(site, wait_until):
+    """Add tables and sequences everywhere, and wait until they are in sync."""
+    for name in NODES:
+        site.londiste(name, "add-table", *ALL)
+        site.londiste(name, "add-table", *ALL)
+        site.londiste(name, "add-seq", "loose", "people_id_seq")
+        if name != "root":
+            site.wait_synced(name, wait_until)
+    same_everywhere(site, wait_until)
 
 
 @pytest.mark.slow
@@ -253,13 +270,7 @@ def test_nodes_with_our_sql_in_one_cascade(make_site, wait_until, tmp_path, new)
         change(root, dice)
     root.execute("insert into parents values (1), (2)")
     root.execute("insert into children values (1, 1), (2, 2)")
-    for name in NODES:
-        site.londiste(name, "add-table", *ALL)
-        site.londiste(name, "add-table", *ALL)
-        site.londiste(name, "add-seq", "loose", "people_id_seq")
-        if name != "root":
-            site.wait_synced(name, wait_until)
-    same_everywhere(site, wait_until)
+    add_all(site, wait_until)
     assert "nosuch" in site.londiste("root", "add-table", "nosuch", code=1)
 
     # sequences run ahead of the root, foreign keys are back, nobody writes but the worker
@@ -308,11 +319,7 @@ def test_workers_need_no_superuser_on_our_sql(make_site, make_db, wait_until, tm
     root, leaf = site.databases["root"], site.databases["leaf"]
     dice = random.Random(4)
     change(root, dice)
-    for name in NODES:
-        site.londiste(name, "add-table", *ALL)
-        site.londiste(name, "add-seq", "loose")
-        if name != "root":
-            site.wait_synced(name, wait_until)
+    add_all(site, wait_until)
     for _ in range(5):
         change(root, dice)
     script = tmp_path / "ddl.sql"

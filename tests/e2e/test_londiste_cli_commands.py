@@ -239,3 +239,46 @@ def test_wrong_command_lines_are_one_line_and_exit_2(cli, make_db, tmp_path):
     assert "is no node" in cli.raw(ini, "tables", code=2).err
     assert "[londiste]" in cli.raw("--ini").out
     assert "good" in cli.raw("--check", ini).out
+
+
+def test_copies_from_other_nodes_by_hand_and_under_another_name(site, ticking, cli):
+    """--find-copy-node, --copy-node, --copy-condition, --dest-table, --skip-truncate, copy."""
+    root, branch = site.root(), site.node("branch", "branch", "root")
+    leaf = site.node("leaf", "leaf", "branch")
+    for name in ("t", "one", "two"):
+        root.db.execute(f"create table {name} (id int primary key, name text)")
+        root.db.execute(f"insert into {name} select n, 'n' || n from generate_series(1, 50) n")
+    ticking(root.db, branch.db)
+    for name in ("root", "branch"):
+        cli.start(name)
+    worker = cli.start("leaf")
+    cli("root", "add-table", "t", "one", "two")
+    cli("leaf", "wait-root")
+    assert "--find-copy-node" in cli("leaf", "add-table", "t", "--create", code=1).err
+    cli("leaf", "add-table", "t", "--create", "--find-copy-node", "--dest-table=other.renamed",
+        "--wait-sync")  # fmt: skip
+    assert leaf.db.value("select count(*) from other.renamed") == 50
+    assert cli.json("leaf", "tables")[0]["table_attrs"] == "copy_node=root"
+    leaf.db.execute("create table one (id int primary key, name text)")
+    leaf.db.execute("insert into one values (-1, 'mine')")
+    cli("leaf", "add-table", "one", "--copy-node=root", "--copy-condition=id % 5 = 0",
+        "--skip-truncate", "--max-parallel-copy=2", "--wait-sync")  # fmt: skip
+    assert leaf.db.value("select count(*) from one") == 11
+    root.db.execute("insert into one values (60, 'new'), (61, 'new')")
+    root.db.execute("update t set name = 'changed' where id = 1")
+    cli("leaf", "wait-root")
+    assert leaf.db.value("select count(*) from one") == 13
+    # Of the table that was copied in part only those rows are compared, on both sides.
+    shown = {one["table"]: one["rows"] for one in cli.json("leaf", "compare")}
+    assert shown == {"public.t": 50, "public.one": 11}
+    # Without its worker: the position is set by hand, and a table is copied by a process of ours.
+    worker.stop()
+    cli("leaf", "add-table", "two", "--create", "--copy-node=root")
+    assert "wait-sync" not in cli("leaf", "resync", "two").err
+    assert cli.json("leaf", "worker", "--rewind")["node"] == "branch"
+    assert cli.json("leaf", "worker", "--reset")["node"] == "leaf"
+    assert "not in sync after 0.1 s" in cli("leaf", "wait-sync", "--timeout=0.1", code=1).err
+    assert "does not have it" in cli("leaf", "copy", "zzz", code=1).err
+    cli.start("leaf")
+    cli("leaf", "wait-sync", "--timeout=120")
+    assert leaf.db.value("select count(*) from two") == 50

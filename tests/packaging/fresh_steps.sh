@@ -23,6 +23,7 @@ run_fresh() {
     step "a faulty ini is named, the rest runs" fresh_faulty
     step "systemctl restart" fresh_restart
     step "PostgreSQL is restarted under it" fresh_server_restart
+    step "Londiste: a replica by hand of no superuser, its worker a job; takeover" fresh_londiste
     step "20 jobs start and stop" fresh_many
     step "a unit for each job instead of the manager" fresh_units
     step "walmgr's unit is skipped, then archives" fresh_walmgr
@@ -63,7 +64,7 @@ for info in pkgutil.walk_packages(skytools.__path__, "skytools."):
         importlib.import_module(info.name)
 assert not [p for p in sys.path if "local/lib" in p and __import__("os").listdir(p)]'
     local extension
-    for extension in pgq pgq_node pgq_coop pgq_ext pgq_merge; do
+    for extension in pgq pgq_node pgq_coop pgq_ext pgq_merge londiste; do
         inside runuser -u postgres -- psql -Xqc "create extension if not exists $extension cascade"
     done
 }
@@ -205,6 +206,52 @@ fresh_server_restart() {
     wait_until 60 all_arrived
     wait_until 60 jobs_ready 2
     [ "$(job pgqd pid)" = "$ticker" ]
+}
+
+londiste_of() { # NODE ARGUMENTS...: as the user of the service
+    local node=$1
+    shift
+    inside runuser -u skytools -- londiste "/etc/skytools/londiste_$node.ini" "$@"
+}
+
+on_node() { # NODE STATEMENT, as an application would
+    inside runuser -u skytools -- psql -XAtq -v ON_ERROR_STOP=1 -d "node_$1" -c "$2"
+}
+
+carried() { # NODE HOW MANY: rows of the shop
+    [ "$(on_node "$1" 'select count(*) from sale')" = "$2" ]
+}
+
+fresh_londiste() {
+    local node
+    for node in a b; do
+        inside runuser -u postgres -- createdb -O skytools "node_$node"
+        inside runuser -u postgres -- psql -Xq -v ON_ERROR_STOP=1 -d "node_$node" -c 'create extension pgq' \
+            -c 'create extension pgq_node' -c 'create extension londiste' -c 'grant pgq_admin, londiste_writer to skytools'
+        drop_ini "londiste_$node" "$(printf '[londiste]\ndb = dbname=node_%s\nqueue_name = shop\n' "$node")"
+    done
+    drop_ini ticker_nodes "$(printf '[pgqd]\nbase_connstr = user=skytools\ndatabase_list = node_a,node_b\n')"
+    on_node a "create table sale (id int8 primary key, note text); insert into sale select n, 'old' from generate_series(1, 5000) n"
+    londiste_of a create-root a 'dbname=node_a'
+    londiste_of b create-branch b 'dbname=node_b' --provider='dbname=node_a'
+    inside systemctl reload skytools
+    inside scriptmgr status --wait --timeout 60
+    jobs_ready 5
+    londiste_of a add-table sale
+    londiste_of b add-table sale --create --wait-sync
+    on_node a "insert into sale values (0, 'new')"
+    wait_until 30 carried b 5001
+    londiste_of b compare
+    londiste_of b takeover a
+    refused on_node a "insert into sale values (-1, 'refused')"
+    on_node b "insert into sale values (-1, 'taken')"
+    wait_until 30 carried a 5002
+    londiste_of a check
+    inside sh -c 'rm /etc/skytools/londiste_?.ini /etc/skytools/ticker_nodes.ini'
+    inside systemctl reload skytools
+    wait_until 30 jobs_ready 2
+    inside runuser -u postgres -- dropdb -f node_a
+    inside runuser -u postgres -- dropdb -f node_b
 }
 
 fresh_many() {

@@ -7,7 +7,8 @@ prepare_migrate() {
         "postgresql-$N-londiste-sql" postgresql jq
     add_repository /srv/repo
     apt_in "$root" update
-    fetch skytools skytools-ticker python3-pgq "postgresql-$N-pgq3" "postgresql-$N-pgq-node"
+    fetch skytools skytools-ticker skytools-londiste python3-pgq "postgresql-$N-pgq3" "postgresql-$N-pgq-node" \
+        "postgresql-$N-londiste-sql"
     # Until the upgrade there are Debian's packages only.
     rm "$root/etc/apt/sources.list.d/skytools.list"
 }
@@ -19,7 +20,7 @@ run_migrate() {
     step "the old consumer runs with the new python3-pgq" migrate_consumer
     step "alter extension pgq update while events are made" migrate_extension
     step "the old consumer is a job of the manager" migrate_job
-    step "Debian's londiste SQL still fits; its londiste is refused" migrate_relations
+    step "our Londiste in the place of Debian's, which is refused" migrate_relations
     step "back to Debian's pgqd: apt takes the new ticker away" migrate_back
 }
 
@@ -110,7 +111,8 @@ migrate_job() {
 }
 
 migrate_relations() {
-    apt_inside install --no-remove "postgresql-$N-londiste-sql"
+    apt_inside install --no-remove "postgresql-$N-londiste-sql" skytools-londiste
+    installed_version "postgresql-$N-londiste-sql" | grep '^4\.'
     inside dpkg -s "postgresql-$N-pgq3" | grep '^Version: 4\.'
     refused apt_inside install --no-remove python3-londiste
     refused apt_inside install --no-remove pgqd=3.5*

@@ -14,7 +14,7 @@ MAJOR = $$("$$PG_CONFIG" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/')
 PYTEST_ARGS ?=
 # Much of the suite waits for processes: two workers use two cores. WORKERS=0 runs it in one process.
 WORKERS ?= 2
-T ?= tests/unit tests/pg tests/e2e
+T ?= tests/unit tests/packaging tests/pg tests/e2e
 RATE ?= 100
 
 # Not sql/mk/env.sh: it is looked at through those that read it.
@@ -72,7 +72,8 @@ chaos: venv prepare-test sql ## Kill processes and servers at random for SECONDS
 	. $(TOOLCHAIN); SKYTOOLS_PG_MAJOR=$(MAJOR) SKYTOOLS_FAULT_SECONDS=$(or $(SECONDS),600) \
 		$(BIN)/python -m pytest -m chaos tests/e2e/test_walmgr_faults.py tests/e2e/test_memory.py \
 		tests/e2e/test_cascade_chaos.py tests/e2e/test_takeover_drill.py $(PYTEST_ARGS)
-	. $(TOOLCHAIN); SKYTOOLS_PG_MAJOR=$(MAJOR) FAULT_ROUNDS=200 $(BIN)/python -m pytest tests/e2e/test_faults.py $(PYTEST_ARGS)
+	. $(TOOLCHAIN); SKYTOOLS_PG_MAJOR=$(MAJOR) FAULT_ROUNDS=200 SKYTOOLS_EVERY_STEP=1 \
+		$(BIN)/python -m pytest tests/e2e/test_faults.py tests/e2e/test_setadm_faults.py $(PYTEST_ARGS)
 
 docs: venv ## Write the generated pages of docs/ again
 	$(BIN)/python docs/generate.py

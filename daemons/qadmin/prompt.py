@@ -46,6 +46,15 @@ class _Completer(Completer):
             yield Completion(one.text, start_position=-one.width, display_meta=one.meaning)
 
 
+class _History(FileHistory):
+    """Keeps lines, but none with a password."""
+
+    def store_string(self, string: str) -> None:
+        """Append a line to the file."""
+        if "password" not in string.lower():
+            super().store_string(string)
+
+
 class Prompt:
     """Reads lines, runs their statements, and goes on after errors until told to end."""
 
@@ -131,7 +140,7 @@ def _history() -> History:
         path.touch(mode=0o600)
     except OSError:
         return InMemoryHistory()
-    return FileHistory(str(path))
+    return _History(str(path))
 
 
 def _cancellable(session: Session, statement: Statement) -> None:

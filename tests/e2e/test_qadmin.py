@@ -189,10 +189,14 @@ def test_the_prompt_completes_helps_and_goes_on_after_errors(queue, tmp_path):
         screen.type("\x03")
         screen.wait("canceling statement due to user request")
         screen.wait(f"orders@{queue.db.name}>")
+        screen.type("select 'password = secret';\r")
+        screen.wait("(1 row)")
+        screen.wait(f"orders@{queue.db.name}>")
         screen.type("exit;\r")
         assert screen.end() == 0
     history = (tmp_path / ".qadmin_history").read_text()
     assert "+connect queue=orders;" in history
+    assert "secret" not in history
 
 
 def wait_for_query(db, text):

@@ -77,10 +77,6 @@ begin
             add column queue_gone_policy text not null default 'keep';
         alter table pgq.tick
             add column tick_part_snapshot txid_snapshot, add column tick_part_end bigint;
-        alter table pgq.subscription
-            add column sub_detached timestamptz, add column sub_version bigint not null default 0,
-            drop constraint subscription_pkey,
-            add constraint subscription_pkey primary key (sub_queue, sub_consumer, sub_version);
     end if;
     -- Ticks that were made by PgQ 2 do not know the event sequence.
     if exists (select 1 from pg_attribute

@@ -17,3 +17,17 @@ begin
     end loop;
 end;
 $$;
+
+-- Here, and not with the other columns: triggers that come with the functions need them.
+do $$
+begin
+    if not exists (select 1 from pg_catalog.pg_attribute
+                    where attrelid = 'pgq.subscription'::pg_catalog.regclass and attname = 'sub_version')
+    then
+        alter table pgq.subscription
+            add column sub_detached timestamptz, add column sub_version bigint not null default 0,
+            drop constraint subscription_pkey,
+            add constraint subscription_pkey primary key (sub_queue, sub_consumer, sub_version);
+    end if;
+end;
+$$;

@@ -198,6 +198,8 @@ def _restore_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--timeline", type=int, help="default: the newest the set leads to")
     p.add_argument("--action", choices=("promote", "pause", "shutdown"), default="promote",
                    help="what the server does there")  # fmt: skip
+    p.add_argument("--delta", action="store_true", help="a folder with a server of this cluster: "
+                   "write only what differs, keep no copy of the old one")  # fmt: skip
     p.add_argument("--start", action="store_true", help="start the server")
     p.add_argument("--setting", action="append", default=[], metavar="NAME=VALUE",
                    help="server setting of the restored copy, as port=5433")  # fmt: skip
@@ -213,7 +215,13 @@ def _restore(site: Site, opts: Options) -> int:
     folder = opts.other or opts.folder
     settings = dict(_override(item) for item in opts.setting)
     plan = plan_restore(
-        site, target, name=opts.name, folder=folder, start=opts.start, settings=settings
+        site,
+        target,
+        name=opts.name,
+        folder=folder,
+        start=opts.start,
+        settings=settings,
+        delta=opts.delta,
     )
     for line in plan.lines():
         site.say(f"plan: {line}")

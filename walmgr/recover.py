@@ -22,6 +22,7 @@ from skytools.walmgr.datadir import (
     set_aside,
     stage_set,
 )
+from skytools.walmgr.delta import make_equal, require_fit
 from skytools.walmgr.errors import RefusedError
 from skytools.walmgr.node import SLAVE
 from skytools.walmgr.postgres import Programs
@@ -44,14 +45,16 @@ class Plan:
     start: bool
     settings: Mapping[str, str]
     verify: bool = True
+    delta: bool = False
 
     def lines(self) -> list[str]:
         """Say it for people."""
         one = self.way.one
         kind = "a standby" if self.standby else f"a server at {self.target}"
         last = format_lsn(self.way.end)
+        how = "change what differs from" if self.delta else "copy"
         return [
-            f"copy backup set {one.name} to {self.folder}",
+            f"{how} backup set {one.name} {'in' if self.delta else 'to'} {self.folder}",
             f"make it {kind}, timeline {self.way.history.timeline}, WAL up to {last}",
             "start it" if self.start else "leave it stopped",
         ]
@@ -65,6 +68,7 @@ def plan_restore(
     folder: Path | None = None,
     start: bool = False,
     settings: Mapping[str, str] = MappingProxyType({}),
+    delta: bool = False,
 ) -> Plan:
     """Choose the set and check that the target can be reached. Raises SkytoolsError.
 
@@ -81,11 +85,17 @@ def plan_restore(
         raise UsageError(f"{node.folder} is on {node.host}: run this there")
     where = node.folder if folder is None else folder.absolute()
     require_usable(where)
-    if not own and not is_empty(where):
+    delta = delta and not is_empty(where)
+    if delta:
+        require_fit(way.one, where, site.programs(way.one.version // 10000))
+        if not own and postgres.running_pid(site.here, where) is not None:
+            raise RefusedError(f"a server runs on {where}: stop it first if it may go")
+    elif not own and not is_empty(where):
         raise RefusedError(f"folder {where} is not empty: choose another, or empty it")
     if own:
         require_no_primary(site, where)
-    return Plan(way, target, where, own and target.kind == LATEST, start or own, settings)
+    standby = own and target.kind == LATEST
+    return Plan(way, target, where, standby, start or own, settings, delta=delta)
 
 
 def require_good_wal(site: Site, target: Target, way: Coverage) -> None:
@@ -135,6 +145,12 @@ def build(site: Site, plan: Plan, programs: Programs, *, staged: bool = False) -
     `staged`: the copy is there already, beside the folder.
     """
     one = plan.way.one
+    if plan.delta:
+        stop_server(site, plan.folder)
+        written, kept = make_equal(one.data, plan.folder)
+        site.say(f"{written} files written, {kept} were the same")
+        _finish(site, plan, programs)
+        return
     if not is_empty(plan.folder):
         stop_server(site, plan.folder)
         if site.cfg.backup_datadir:
@@ -146,7 +162,11 @@ def build(site: Site, plan: Plan, programs: Programs, *, staged: bool = False) -
         chain = chain_of(site.sets(), one)
         stage_set(one, plan.folder, chain, programs.path("pg_combinebackup"))
     install_set(one, plan.folder, wal)
-    if plan.verify and (one.data / "backup_manifest").exists():
+    _finish(site, plan, programs)
+
+
+def _finish(site: Site, plan: Plan, programs: Programs) -> None:
+    if plan.verify and (plan.way.one.data / "backup_manifest").exists():
         _verify_copy(site, programs, plan.folder)
     _add_tail(plan)
     configure(site, plan)

@@ -68,7 +68,7 @@ class Copy:
             wait_until(lambda: not database.value("select pg_is_in_recovery()"))
             return [row[0] for row in database.query("select id from t order by id")]
         finally:
-            self.server.kill()
+            self.hosts.crash(self.server)
 
 
 def test_recovery_to_any_point_and_refusal_beyond(archived: Hosts) -> None:
@@ -109,6 +109,39 @@ def test_recovery_to_any_point_and_refusal_beyond(archived: Hosts) -> None:
         if "--timeline" not in options:
             assert f"set {names(archived)[0]}, timeline 1:" in refused.err
     assert space.is_dir()
+
+
+def test_a_delta_restore_writes_what_differs_only(archived: Hosts) -> None:
+    database = archived.sql(archived.primary)
+    database.execute("create table t (id int)")
+    database.execute("create table still as select generate_series(1, 100000) id")
+    archived.good("backup")
+    database.execute("insert into t values (1)")
+    switch(database)
+    copy = Copy(archived, 1)
+    assert copy.restore() == [1]
+    still = database.value("select pg_relation_filepath('still')")
+    before = (copy.server.datadir / str(still)).stat()
+    (copy.server.datadir / "junk").mkdir()
+    refused = archived.walmgr("restore", "--to", copy.server.datadir)
+    assert (refused.code, "is not empty" in refused.err) == (3, True)
+
+    database.execute("insert into t values (2)")
+    switch(database)
+    assert copy.restore("--delta") == [1, 2]
+    after = (copy.server.datadir / str(still)).stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert not (copy.server.datadir / "junk").exists()
+
+    other = archived.folder("other") / "data"
+    other.mkdir()
+    archived.give(other)
+    (other / "precious").touch()
+    refused = archived.walmgr("restore", "--delta", "--to", other)
+    assert (refused.code, "is no data folder" in refused.err) == (3, True)
+    archived.primary.stop()
+    refused = archived.walmgr("restore", "--delta", "--plan", "--to", archived.primary.datadir)
+    assert refused.code == 0, refused.err
 
 
 def test_only_success_removes_old_sets(archived: Hosts) -> None:

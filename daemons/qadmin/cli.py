@@ -14,6 +14,7 @@ from skytools.core.db import check_conninfo, merge_conninfo
 from skytools.core.errors import EXIT_CRASH, SkytoolsError, UsageError
 from skytools.daemons.qadmin.language import grammar
 from skytools.daemons.qadmin.lexer import Statement, split, statement
+from skytools.daemons.qadmin.running import run
 from skytools.daemons.qadmin.session import Exit, Session, Told
 
 _EPILOG = """\
@@ -112,7 +113,7 @@ def _script(session: Session, text: str, name: str) -> int:
         statements.append(statement(rest))
     for one in _grammatical(session, statements, name):
         try:
-            session.execute(one)
+            run(session, one)
         except Exit:
             break
         except Told as exc:

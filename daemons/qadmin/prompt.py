@@ -7,10 +7,8 @@ import contextlib
 import io
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,12 +22,11 @@ import skytools
 from skytools.core.errors import SkytoolsError
 from skytools.daemons.qadmin.complete import Completer as Names
 from skytools.daemons.qadmin.lexer import Statement, UnfinishedError, split
+from skytools.daemons.qadmin.running import DIRECT, run
 from skytools.daemons.qadmin.session import Exit, Session, Told
 
 HISTORY = Path("~/.qadmin_history")
 SYNTAX_LINES = 4
-# Commands that write as they go on, and have connections of their own: ^C ends them by itself.
-DIRECT = ("watch", "node")
 
 
 class _Completer(Completer):
@@ -110,12 +107,12 @@ class Prompt:
 
     def _execute(self, statement: Statement) -> None:
         if statement.tokens[0].value in DIRECT:
-            self._session.execute(statement)
+            run(self._session, statement)
             return
         out = self._session.out
         real, out.stream = out.stream, io.StringIO()
         try:
-            _cancellable(self._session, statement)
+            run(self._session, statement)
         finally:
             buffer, out.stream = out.stream, real
             _page(buffer.getvalue())
@@ -141,30 +138,6 @@ def _history() -> History:
     except OSError:
         return InMemoryHistory()
     return _History(str(path))
-
-
-def _cancellable(session: Session, statement: Statement) -> None:
-    """Run a statement so that ^C cancels it on the server, which a waiting driver would not."""
-    failure: list[BaseException] = []
-    ended = threading.Event()
-
-    def work() -> None:
-        try:
-            session.execute(statement)
-        except BaseException as exc:  # noqa: BLE001 # raised again by the caller's thread
-            failure.append(exc)
-        finally:
-            ended.set()
-
-    # A handler that raises could do so anywhere, and leave the statement running behind us.
-    before = signal.signal(signal.SIGINT, lambda *_: session.db.cancel())
-    try:
-        threading.Thread(target=work, daemon=True).start()
-        ended.wait()
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if failure:
-        raise failure[0]
 
 
 def _page(text: str) -> None:

@@ -9,6 +9,7 @@ import json
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -109,6 +110,15 @@ def test_without_prompt_toolkit_scripts_work_and_the_prompt_says_what_is_missing
         assert screen.end() == 1
 
 
+def test_a_script_is_ended_on_the_server_too(spawn, queue):
+    program = spawn("qadmin", queue.db.conninfo, "-c", "select pg_sleep(100); create queue never")
+    wait_for_query(queue.db, "pg_sleep(100)")
+    program.signal(signal.SIGINT)
+    assert program.wait() == 130
+    assert "Traceback" not in program.output
+    assert queue.db.value("select count(*) from pgq.queue") == 1
+
+
 class Screen:
     """A program on a terminal of its own."""
 
@@ -187,7 +197,7 @@ def test_the_prompt_completes_helps_and_goes_on_after_errors(queue, tmp_path):
         screen.type("select pg_sleep(100);\r")
         wait_for_query(queue.db, "pg_sleep(100)")
         screen.type("\x03")
-        screen.wait("canceling statement due to user request")
+        screen.wait("cancelled")
         screen.wait(f"orders@{queue.db.name}>")
         screen.type("select 'password = secret';\r")
         screen.wait("(1 row)")

@@ -83,7 +83,7 @@ class LondisteConfig(WorkerConfig):
         " looks; repair: insert what the UPDATE brought.",
         choices=("log", "stop", "repair"),
     )
-    apply_slice_rows: int = option(50000, "Changes kept in memory before they are written.", min=1)
+    apply_slice_rows: int = option(100000, "Changes kept in memory before they are written.", min=1)
     apply_slice_bytes: int = option(
         32 << 20, "Size of changes kept in memory before they are written.",
         unit="bytes", min=1 << 16,

@@ -9,14 +9,12 @@ as unique values that rows exchange.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 from skytools.core.db import Database
-from skytools.core.errors import SkytoolsError
 from skytools.daemons.londiste.apply import rowwise, target
 from skytools.daemons.londiste.apply.sink import UPDATES, Sink
 from skytools.daemons.londiste.apply.writer import Outcome, Writer
@@ -33,7 +31,7 @@ class ApplyOptions:
 
     on_missing: str = "log"
     by_row: bool = False
-    slice_rows: int = 50000
+    slice_rows: int = 100000
     slice_bytes: int = 32 << 20
 
 
@@ -50,6 +48,7 @@ class Applier:
         self._writer = Writer(db, options.on_missing)
         self._sinks: dict[tuple[str, int], Sink] = {}
         self._rows = self._bytes = 0
+        self._first = self._look = max(1, options.slice_rows // 4)
         self._calls: list[rowwise.Row] = []
         self._thread: ThreadPoolExecutor | None = None
         self._flight: Future[None] | None = None
@@ -74,8 +73,20 @@ class Applier:
         """Note that a change of so many characters was handed over; writes when that is enough."""
         self._rows += 1
         self._bytes += size
-        if self._rows >= self.options.slice_rows or self._bytes >= self.options.slice_bytes:
+        if self._rows >= self._look or self._bytes >= self.options.slice_bytes:
+            self._consider()
+
+    def _consider(self) -> None:
+        """Write when the server waits for work, or when no more may be kept.
+
+        While it is busy changes gather, so that more of them are of the same rows.
+        """
+        options = self.options
+        full = self._rows >= options.slice_rows or self._bytes >= options.slice_bytes
+        if full or self._flight is None or self._flight.done():
             self._launch()
+        else:
+            self._look = min(self._rows + options.slice_rows // 16 + 1, options.slice_rows)
 
     def call(self, statement: str, event_id: int) -> None:
         """Run a statement for an event, in the order of the events of all tables."""
@@ -125,6 +136,7 @@ class Applier:
 
     def _take(self) -> list[Step]:
         self._rows = self._bytes = 0
+        self._look = self._first
         steps: list[Step] = []
         if self._calls:
             steps.append(partial(self._writer.write_calls, self._calls))
@@ -146,8 +158,9 @@ class Applier:
 
     def abandon(self) -> None:
         """Forget all changes and all that is known of tables; the caller rolls back."""
-        with contextlib.suppress(SkytoolsError):
-            self.settle()
+        flight, self._flight = self._flight, None
+        if flight is not None:
+            flight.exception()  # waits; what was wrong does not matter any more
         self._sinks.clear()
         self._calls.clear()
         self._rows = self._bytes = 0

@@ -48,7 +48,8 @@ class Shape:
         self.match_key = re.compile(
             "&".join(self._part(n, n in self.key) for n in self.given)
         ).fullmatch
-        self.number = zlib.crc32("\t".join(order).encode())
+        kinds = [f"{one.name}\t{one.type}" for one in self.columns]
+        self.number = zlib.crc32("\n".join(kinds).encode())  # names its temporary table
         self.rest = [one for one in self.columns if one.name not in self.key]
 
     @staticmethod

@@ -114,8 +114,9 @@ class Sink:
         assert shape is not None
         if operation == UPDATE:
             key = shape.key_of(fields)
-            if key in self._inserts:
-                self._inserts[key] = line
+            inserts = self._inserts
+            if inserts and key in inserts:
+                inserts[key] = line
             else:
                 self._updates[key] = line
         elif operation == INSERT:

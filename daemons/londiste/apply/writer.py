@@ -109,7 +109,7 @@ class Writer:
     def _by_set(self, work: Work) -> None:
         shape = work.shape
         for lines in self._parts(work.deletes):
-            source = self._source(shape.key_columns, lines, f"londiste_{shape.table.oid}_keys")
+            source = self._source(shape.key_columns, lines, f"{self._stage_name(shape)}_keys")
             self._expect(shape.delete_from(source), None if work.merges else len(lines))
         for lines in self._parts(work.updates):
             source = self._source(shape.columns, lines, self._stage_name(shape))

@@ -121,6 +121,40 @@ def test_a_worker_that_is_dead_never_blocks_for_ever(make_site):
     site.wait_ledger("c", insert(site.root, "1"))
 
 
+def test_waiting_for_what_is_on_the_root_now(make_site):
+    site = make_site(a=None, b="a", c="b")
+    site.start()
+    site.tick()
+    sent = insert(site.root, *"xyz")
+    site.setadm("c", "wait-root")
+    assert site.ledger("c") == sent
+    site.setadm("c", "wait-provider", "--timeout=60")
+    assert "nothing to wait for" in site.setadm("a", "wait-root")
+    site.workers["b"].stop()
+    done = site.command("b", "wait-root", "--timeout=0.3")
+    assert "node b has not come to tick" in done.err
+
+
+def test_a_plain_consumer_gets_another_provider(make_site):
+    """It is found by its name, from any node; one that does not run needs --force."""
+    site = make_site(branches=("b", "d"), a=None, b="a", d="a", c="b")
+    site.tick()
+    site.start()
+    site.wait_ledger("c", insert(site.root, "1"))
+    node, tick = site.nodes["c"], site.nodes["c"].info("worker_last_tick")
+    site.nodes["b"].db.value("select pgq.register_consumer_at('q', 'plain', %s)", (tick,))
+    node.call("register_consumer", "q", "plain", "b", tick)
+    words = ["--consumer=plain", "change-provider", "--provider=d"]
+    done = site.command("a", *words, "--timeout=0.2")
+    assert "plain of node c has not answered" in done.err
+    site.setadm("a", *words, "--timeout=0.2", "--force")
+    rows = node.db.query("select consumer_name, provider_node, paused from pgq_node.local_state"
+                         " order by 1")  # fmt: skip
+    assert rows == [("c_q", "b", False), ("plain", "d", False)]
+    registered = "select count(*) from pgq.get_consumer_info('q', 'plain')"
+    assert [site.nodes[name].db.value(registered) for name in "bd"] == [0, 1]
+
+
 def test_what_cannot_work_is_refused_before_anything_is_touched(make_site):
     site = make_site(branches=("b", "d"), a=None, b="a", c="b", d="a")
     before = site.shape()

@@ -161,6 +161,18 @@ def test_a_change_at_fault_is_named(lab):
     assert lab.same() == 400
 
 
+def test_a_slice_that_fails_beside_the_reading_fails_the_batch(lab):
+    lab.tables("id int primary key, t text")
+    lab.db.execute("alter table d add check (t <> 'bad')")
+    lab.db.execute(
+        "insert into s select n, case n when 7 then 'bad' end from generate_series(1, 90) n"
+    )
+    events = lab.events()
+    with pytest.raises(ApplyError, match=rf"event {events[6].id} cannot be applied: .*check"):
+        lab.apply(events=events, slice_rows=10)
+    assert lab.rows("d") == []
+
+
 def test_a_column_that_is_not_here_is_named(lab):
     lab.tables("id int primary key, t text", source_only=", more int")
     lab.db.execute("insert into s values (1, 'x', 2)")

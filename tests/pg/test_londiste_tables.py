@@ -132,6 +132,19 @@ def test_names_that_need_quotes(lab):
     assert lab.same() == 500
 
 
+def test_names_with_dots_and_commas(lab):
+    lab.db.execute(
+        """create table s ("a,b" int, "c.d" int, "a" text, primary key ("a,b", "c.d"));
+        create table d (like s including all)"""
+    )
+    lab.capture()
+    lab.db.execute("insert into s select n, n, 'x' from generate_series(1, 10) n")
+    lab.db.execute("""update s set a = 'y' where "a,b" > 5""")
+    lab.db.execute("""delete from s where "a,b" = 1""")
+    lab.apply(on_missing="stop")
+    assert lab.same() == 9
+
+
 def test_children_by_inheritance_are_left_alone(lab):
     lab.tables("id int primary key, t text")
     lab.db.execute("create table below () inherits (d)")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
@@ -92,7 +93,10 @@ def decode(event: Event, errors: str = "strict") -> Change | Partial | None:
     values = read(event, data)
     missing = [name for name in key if name not in values]
     if missing:
-        raise ApplyError(f"event {event.id}: key column {missing[0]} is not in its data")
+        joined = _joined(key, values)
+        if joined is None:
+            raise ApplyError(f"event {event.id}: key column {missing[0]} is not in its data")
+        key = joined
     change = Change(operation, key, values)
     if operation == UPDATE and event.extra2:
         old = read(event, event.extra2)
@@ -100,6 +104,18 @@ def decode(event: Event, errors: str = "strict") -> Change | Partial | None:
         if before != change.key_values() and None not in before:
             change = Change(operation, key, values, before)
     return change
+
+
+def _joined(parts: tuple[str, ...], known: Container[str]) -> tuple[str, ...] | None:
+    """Put names together that have commas; None when that makes no columns."""
+    if not parts:
+        return ()
+    for size in range(1, len(parts) + 1):
+        name = ",".join(parts[:size])
+        rest = _joined(parts[size:], known) if name in known else None
+        if rest is not None:
+            return (name, *rest)
+    return None
 
 
 def _from_url(event: Event, text: str, errors: str) -> dict[str, str | None]:

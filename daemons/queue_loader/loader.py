@@ -78,11 +78,12 @@ class QueueLoader(CascadedWorker):
 
     def _route(self, dest: str, cfg: TableConfig, change: Change, moment: str) -> str:
         """Return the table that a change is written to; its partition is there then."""
-        part = self._parts.part(dest, cfg, moment, change.key)
         if cfg.table_mode == "split":
-            return part
+            return self._parts.part(dest, cfg, moment, change.key)
+        column = self._parts.column(dest)
         if not cfg.date_field:
-            change.values[self._parts.column(dest)] = moment
+            change.values[column] = moment
+        self._parts.part(dest, cfg, moment, change.key)
         return dest
 
     def _load(self, dest: str, cfg: TableConfig, change: Change, target: Database) -> None:

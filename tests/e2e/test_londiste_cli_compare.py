@@ -36,6 +36,9 @@ def chain(site, ticking, cli, wait_until):
             wait_until(lambda name=name: register(site[name]))
         site[name].add_table("public.acc", dest=dest)
         site[name].add_table(ODD)
+    # Few ticks of many events: the workers shall keep up on a busy machine, too.
+    for key, value in (("ticker_max_lag", "200 ms"), ("ticker_max_count", "100000")):
+        site["root"].db.query("select pgq.set_queue_config('q', %s, %s)", (key, value))
     ticking(site["root"].db)
     for name in NODES:
         cli.start(name)

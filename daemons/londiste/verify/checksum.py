@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: ISC
 """Checksums of rows that come out the same on every server.
 
-A row's checksum is a chain: each column is hashed with the hash of what stands before it as seed,
-the key first. Numbers, times and texts go through PostgreSQL's own 64-bit hash functions, which
-hash partitioning keeps stable from version to version; all else is hashed as text. A table's
-checksum is the sum over its rows, so it does not matter who adds them up in which order.
+Each column is hashed with a seed by its place; what these hashes have in common by XOR is hashed
+once more with the hash of the key as seed. Numbers, times and texts go through PostgreSQL's own
+64-bit hash functions, which hash partitioning keeps stable from version to version; all else is
+hashed as text. A table's checksum is the sum over its rows, so it does not matter who adds them up
+in which order.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from skytools.core.errors import SkytoolsError
 from skytools.daemons.londiste.relation import Column, Relation
 
 SEED = 1
+NULL = 0x5D1A9C3E7B24F680
 BITS = 11  # of the key's hash make a bucket
 MASK = (1 << BITS) - 1
 
@@ -52,16 +54,6 @@ _HASHES: dict[str, str] = {
     "text": 'hashtextextended({0}::text collate "C", {1})',
     "recoded": "hashtextextended(encode(convert_to({0}::text, 'UTF8'), 'hex') collate \"C\", {1})",
 }
-_INSTEAD_OF_NULL: dict[str, str] = {
-    "integer": "coalesce({0}, 0)",
-    "boolean": "coalesce({0}, false)",
-    "uuid": "coalesce({0}, '00000000-0000-0000-0000-000000000000')",
-    "timestamp": "coalesce({0}, 'epoch')",
-    "timestamptz": "coalesce({0}, 'epoch')",
-    "time": "coalesce({0}, 'epoch')",
-    "text": "coalesce({0}::text, '')",
-    "recoded": "coalesce({0}::text, '')",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,35 +81,40 @@ class Shape:
 
     def key_hash(self) -> sql.Composable:
         """Return the expression of the key's hash, an int8."""
-        return self._chain(self.key, sql.SQL("{}::int8").format(sql.Literal(SEED)))
+        if len(self.key) == 1:
+            return self._term(0, self.key[0])
+        return self._mixed(self.key, sql.Literal(SEED), first=0)
 
     def row_hash(self) -> sql.Composable:
         """Return the expression of the row's checksum, an int8."""
-        return self._chain(self.others, self.key_hash())
+        if not self.others:
+            return self.key_hash()
+        return self._mixed(self.others, self.key_hash(), first=len(self.key))
 
     def bucket(self, level: int = 0) -> sql.Composable:
-        """Return the expression of the bucket, an int4. Each level takes other bits."""
-        shift = sql.SQL(">> {}").format(sql.Literal(level * BITS)) if level else sql.SQL("")
-        text = "(({} {}) & {})::int4"
-        return sql.SQL(text).format(self.key_hash(), shift, sql.Literal(MASK))
-
-    def _chain(self, columns: Sequence[str], seed: sql.Composable) -> sql.Composable:
-        nulls = []
-        for name in columns:
-            column: sql.Composable = sql.Identifier(name)
-            kind = self.hashes[name]
-            if name in self.nullable:
-                nulls.append(sql.SQL("({} is null)").format(column))
-                column = sql.SQL(_INSTEAD_OF_NULL[kind]).format(column)
-            seed = sql.SQL(_HASHES[kind]).format(column, seed)
-        for start in range(0, len(nulls), 30):
-            # NULL is told from what stands in its place by a bit of its own.
-            bits = sql.SQL(" + ").join(
-                sql.SQL("({}::int4 << {})").format(null, sql.Literal(i))
-                for i, null in enumerate(nulls[start : start + 30])
+        """Return the expression of the bucket, an integer. Each level takes other bits."""
+        value, low = self.key_hash(), level * BITS
+        if level == 0 and len(self.key) == 1 and self.hashes[self.key[0]] == "integer":
+            # Numbers are spread well enough as they are; a skew would only cost time.
+            column = sql.SQL("{}::int8").format(sql.Identifier(self.key[0]))
+            value = sql.SQL("({0} # ({0} >> {1}) # ({0} >> {2}))").format(
+                column, sql.Literal(BITS), sql.Literal(2 * BITS)
             )
-            seed = sql.SQL("hashint8extended(({})::int8, {})").format(bits, seed)
-        return seed
+        shifted = sql.SQL("({} >> {})").format(value, sql.Literal(low)) if low else value
+        return sql.SQL("({} & {})").format(shifted, sql.Literal(MASK))
+
+    def _mixed(self, columns: Sequence[str], seed: sql.Composable, *, first: int) -> sql.Composable:
+        terms = [self._term(first + i, name) for i, name in enumerate(columns)]
+        return sql.SQL("hashint8extended({}, {}::int8)").format(sql.SQL(" # ").join(terms), seed)
+
+    def _term(self, number: int, name: str) -> sql.Composable:
+        """Return the hash of a column, with a seed by its place."""
+        seed = sql.SQL("{}::int8").format(sql.Literal(SEED + number))
+        term = sql.SQL(_HASHES[self.hashes[name]]).format(sql.Identifier(name), seed)
+        if name not in self.nullable:
+            return term
+        # A number that no value is likely to hash to stands for NULL.
+        return sql.SQL("coalesce({}, {}::int8)").format(term, sql.Literal(NULL + number))
 
 
 def shape(

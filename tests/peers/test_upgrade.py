@@ -24,7 +24,8 @@ STATE = (
     # A sequence that was never used says 1 to 3.5; 4.0 tells it from one that was used once.
     "select tick_queue, tick_id, tick_time, tick_snapshot::text, greatest(tick_event_seq, 1)"
     " from pgq.tick order by 1, 2",
-    "select * from pgq.subscription order by sub_queue, sub_consumer",
+    "select sub_id, sub_queue, sub_consumer, sub_last_tick, sub_active, sub_batch, sub_next_tick"
+    " from pgq.subscription order by sub_queue, sub_consumer",
     "select tableoid::regclass::text, * from pgq.event_template order by ev_txid, ev_id",
     "select * from pgq.retry_queue order by ev_owner, ev_id",
     "select * from pgq.get_batch_info(3)",

@@ -13,6 +13,7 @@ from skytools.daemons.londiste.config import LondisteConfig
 from skytools.daemons.londiste.states import Stage, State
 from skytools.daemons.londiste.upstream import NO_DATA, handler_name
 from skytools.pgq.admin.hooks import Hooks, NodeView
+from skytools.pgq.node import check
 from skytools.pgq.types import Event
 
 MOST_NAMES = 5
@@ -28,6 +29,10 @@ select n.nspname || '.' || s.relname, a.attname
  where d.classid = 'pg_catalog.pg_class'::regclass
    and d.refclassid = 'pg_catalog.pg_class'::regclass
    and d.refobjid = pg_catalog.to_regclass(%s) and d.deptype in ('a', 'i')"""
+_KNOWS_VALUES = "select to_regprocedure('londiste.get_seq_values(text)') is not null"
+_VALUES = """select seq_name, case when is_called then last_value end
+    from londiste.get_seq_values(%s)"""
+_SET_VALUES = "select * from londiste.set_seq_values(%s, %s::text[], %s::int8[])"
 # Upward only, in the direction in which the sequence counts.
 _RAISE = """
 select pg_catalog.setval(%(seq)s::regclass, %(value)s)
@@ -118,11 +123,16 @@ class LondisteHooks(Hooks):
 
     def before_promote(self, old: NodeView | None, new: NodeView) -> None:
         """Raise sequences above all values that may have been used."""
-        registered = {one.name: one.last_value for one in api.sequences(new.db, new.queue)}
-        for name, published in registered.items():
-            # The published value is ahead of the real one; the old root knows better, if it lives.
-            used = _last_value(old.db, name) if old is not None else None
-            _raise_to(new.db, name, published if used is None else used)
+        local = [one for one in api.sequences(new.db, new.queue) if one.local]
+        # The published value is ahead of the real one; the old root knows better, if it lives.
+        used = {} if old is None else _used(old)
+        registered = {one.name: used.get(one.name, one.last_value) for one in local}
+        if new.db.value(_KNOWS_VALUES):
+            args = (new.queue, list(registered), list(registered.values()))
+            check(new.db.query_one(_SET_VALUES, args))
+        else:
+            for name, value in registered.items():
+                _raise_to(new.db, name, value)
         for table in api.tables(new.db, new.queue):
             if table.local and handler_name(table) not in NO_DATA:
                 self._owned(old, new, table.dest, registered)
@@ -163,6 +173,19 @@ class LondisteHooks(Hooks):
         if kind.startswith("{"):
             kind = kind.partition('"op":')[2].strip(' "')[:1]
         return f"{event.extra1 or '-'} {_OPERATIONS.get(kind[:1], kind)}"
+
+
+def _used(node: NodeView) -> dict[str, int]:
+    """Return the last values that were used on a node, as far as it knows them."""
+    if node.db.value(_KNOWS_VALUES):
+        rows = node.db.query(_VALUES, (node.queue,))
+        return {name: value for name, value in rows if value is not None}
+    found = {}
+    for seq in api.sequences(node.db, node.queue):
+        value = _last_value(node.db, seq.name) if seq.local else None
+        if value is not None:
+            found[seq.name] = value
+    return found
 
 
 def _registers(name: str, only: tuple[str, ...], skip: tuple[str, ...]) -> bool:

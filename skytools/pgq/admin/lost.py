@@ -121,6 +121,19 @@ def delete(db: Database, queue: str, tick: int) -> int:
     return count
 
 
+def may_delete(db: Database, queue: str) -> bool:
+    """Tell whether the user may delete events: members of pgq_admin alone may not."""
+    allowed = db.value(
+        """select bool_and(has_table_privilege(i.inhrelid, 'delete'))
+             from pgq.queue q
+             join pg_catalog.pg_inherits i on i.inhparent = q.queue_data_pfx::regclass
+            where q.queue_name = %s""",
+        (queue,),
+    )
+    db.rollback()
+    return allowed is True
+
+
 def _tables(db: Database, queue: str) -> list[sql.Composable]:
     row = db.query_one(_TABLES, (queue,))
     assert row is not None

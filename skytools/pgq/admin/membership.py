@@ -23,10 +23,10 @@ def drop_node(job: Job) -> int:
     job.cascade.widen()
     job.cascade.member(name)
     answering = [one for one in job.cascade.alive() if job.cascade.reachable(one.name)]
-    node = next((one for one in answering if one.name == name), None)
+    node = job.cascade.reachable(name)  # it may answer though it was tagged as dead
     others = [one for one in answering if one.name != name]
     refuse(_drop_objections(job, name, node, others))
-    with exclusive(job, answering):
+    with exclusive(job, [*others, *([node] if node else [])]):
         Plan(job, f"drop-node {name}", _drop_steps(job, name, node, others)).carry_out()
     return 0
 

@@ -83,6 +83,11 @@ class Resurrection:
         """Tell what speaks against it."""
         node = self.node
         found = rights(node) + rights(self.keeper)
+        if not lost.may_delete(node.db, self.queue):
+            found.append(
+                f"node {node.name}: the user of node_db may not delete events; run this as the"
+                " owner of the extension pgq"
+            )
         if not api.tick_exists(node.db, self.queue, self.tick):
             found.append(
                 f"node {node.name} does not have tick {self.tick}, at which its place was taken:"

@@ -9,7 +9,6 @@ Imports nothing heavy: every archived segment comes this way.
 from __future__ import annotations
 
 import os
-import sys
 
 from skytools.walmgr.archive import failed
 from skytools.walmgr.link import Place
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 REFUSED = 126
-FAST = ("xput", "xget", "xpartialsync")
-FOR_PEOPLE = ("listbackups", "status", "check", "backup")
+FAST = ("xput", "xget")
+FOR_PEOPLE = ("listbackups", "status", "check", "backup", "xpartialsync")
 PREFIX = ["env", "LC_ALL=C", "TZ=UTC"]
 TOOLS = ("cat", "ls", "test", "rm")
 SERVER_PROGRAMS = ("pg_controldata", "pg_ctl", "pg_rewind", "pg_resetwal", "postgres")
@@ -33,9 +32,12 @@ def xserve(ini: str, program: str, run: Callable[[list[str]], int]) -> int:
         words = split(os.environ.get("SSH_ORIGINAL_COMMAND", ""))
         if Place.read(ini, program).host:
             words = _of_primary(ini, words)
-            sys.stdout.flush()
             os.execvp(words[0], words)  # noqa: S606 - checked word by word
-        return run([ini, *_of_archive(words)])
+        words = _of_archive(words)
+        if words[0] in FOR_PEOPLE:
+            # They need packages that we were started without.
+            os.execv(program, [program, ini, *words])  # noqa: S606
+        return run([ini, *words])
     except (WalError, OSError) as exc:
         return failed("xserve", exc, REFUSED)
 

@@ -70,9 +70,16 @@ class Sync:
         self._looked = self._tidied = self._ready_until = float("-inf")
         self._at_provider: set[str] = set()
         self._tables: dict[str, TableInfo] = {}
+        self._unfinished: list[TableInfo] = []
         self._scripts = Scripts(worker, self.children)
 
     # what the worker calls
+
+    @property
+    def offered(self) -> bool:
+        """Whether a copy waits at a tick, which the worker then should not leave out."""
+        stages = {State.parse(one.state).stage for one in self._unfinished}
+        return Stage.WANNA_SYNC in stages
 
     def refresh(self, tables: Iterable[TableInfo]) -> None:
         """Take the tables of the set."""
@@ -232,6 +239,7 @@ class Sync:
         target = self.worker.target
         rows = copies.unfinished_tables(target, self.worker.cfg.queue_name)
         target.commit()
+        self._unfinished = rows
         self.active = bool(rows)
         if rows:
             if idle:

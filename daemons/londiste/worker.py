@@ -124,13 +124,13 @@ class LondisteWorker(CascadedWorker):
     def gathers(self) -> tuple[int, ...]:
         """Return how many events a batch should have at least, the best first; (): any.
 
-        Only a leaf that is behind, and has all tables in sync, may leave ticks out.
+        Only a leaf that is behind may leave ticks out, and not while a copy waits at one.
         """
         state = self.state
         if self._busy < BUSY_BATCHES or state.node_type is not NodeType.LEAF or self.follows:
             return ()
         rows = self.cfg.apply_slice_rows
-        return () if self.sync.active else (8 * rows, 4 * rows, 2 * rows, rows, rows // 10)
+        return () if self.sync.offered else (8 * rows, 4 * rows, 2 * rows, rows, rows // 10)
 
     def work(self, batch: Batch) -> None:
         """Do a batch; or, beside a branch of a combined queue, only what is told of the set."""

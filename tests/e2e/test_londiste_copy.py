@@ -66,7 +66,7 @@ def test_a_worker_killed_at_a_step_of_a_copy_loses_nothing(
     site.start("leaf", env=BIG_TABLES, copy_threads=2)
     wait_until(lambda: is_ok(copying), 90)
     seen = writer.rounds
-    wait_until(lambda: writer.rounds > seen + 20)
+    wait_until(lambda: writer.rounds > seen + 10)
     writer.stop()
     applied(copying)
     copying.same("leaf", "t", "other")

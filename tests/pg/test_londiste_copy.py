@@ -53,7 +53,7 @@ def test_no_row_is_lost_or_doubled_while_others_write(copying: Copying, writing,
     copying.subscribe("leaf", "t", "other")
     copying.in_sync("leaf")
     before = writer.rounds
-    copying.until(lambda: writer.rounds > before + 20)
+    copying.until(lambda: writer.rounds > before + 10)
     writer.stop()
     copying.applied("leaf")
     copying.same("leaf", "t", "other")
@@ -85,7 +85,7 @@ def test_from_another_node_no_row_is_lost_finding_1(copying: Copying, writing, s
     copying.subscribe(target, "t", copy_node=source)
     copying.in_sync(target)
     before = writer.rounds
-    copying.until(lambda: writer.rounds > before + 20)
+    copying.until(lambda: writer.rounds > before + 10)
     writer.stop()
     copying.applied(target, "branch")
     copying.same(target, "t")
@@ -120,7 +120,7 @@ def test_a_copy_node_on_another_server_finding_1(copying: Copying, writing, make
         copying.subscribe("leaf", "t", copy_node="branch")
         copying.in_sync("leaf")
         before = writer.rounds
-        copying.until(lambda: writer.rounds > before + 20)
+        copying.until(lambda: writer.rounds > before + 10)
         writer.stop()
         copying.applied("leaf")
         copying.same("leaf", "t")

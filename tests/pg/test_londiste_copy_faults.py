@@ -9,6 +9,7 @@ import signal
 import pytest
 
 from skytools.core import processes
+from skytools.daemons.londiste import api
 from tests.fixtures.copying import BIG, Copying
 from tests.fixtures.wait import wait_until
 
@@ -105,3 +106,40 @@ def test_copies_die_with_their_worker(copying: Copying) -> None:
     os.kill(program.pid, signal.SIGKILL)
     program.wait()
     processes.wait_gone(found)
+
+
+def test_a_resync_while_indexes_are_away_brings_them_back_finding_9(
+    copying: Copying, big, monkeypatch
+) -> None:
+    prepare(copying)
+    leaf = copying.site["leaf"]
+    before = leaf.db.query(STRUCTURE)
+    worker = copying.worker("leaf", copy_threads=2)
+    monkeypatch.setenv("SKYTOOLS_CHILD_FAULTPOINT", "copy-loaded")
+    copying.subscribe("leaf", "t")
+    failures = worker.sync.children._failures.labels("q")
+    copying.until(lambda: failures._value.get() > 0)
+    assert leaf.table("public.t").dropped_ddl is not None
+    api.set_table_state(leaf.db, "q", "public.t", None, None)
+    assert leaf.table("public.t").dropped_ddl is None
+    copying.in_sync("leaf")
+    copying.quiet("leaf")
+    assert leaf.db.query(STRUCTURE) == before
+    copying.same("leaf", "t")
+
+
+def test_a_table_that_is_removed_while_it_is_copied_leaves_nothing(
+    copying: Copying, big, monkeypatch
+) -> None:
+    prepare(copying)
+    leaf = copying.site["leaf"]
+    before = leaf.db.query(STRUCTURE)
+    worker = copying.worker("leaf", copy_threads=2)
+    monkeypatch.setenv("SKYTOOLS_CHILD_FAULTPOINT", "copy-committed")
+    copying.subscribe("leaf", "t")
+    failures = worker.sync.children._failures.labels("q")
+    copying.until(lambda: failures._value.get() > 0)
+    api.remove_table(leaf.db, "q", "public.t")
+    copying.until(lambda: not worker.sync.children.running)
+    copying.quiet("leaf")
+    assert leaf.db.query(STRUCTURE) == before

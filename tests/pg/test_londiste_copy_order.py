@@ -196,7 +196,7 @@ def test_a_copy_follows_its_worker_to_another_provider_finding_3(
     copying.workers = workers
     copying.in_sync("leaf")
     before = writer.rounds
-    copying.until(lambda: writer.rounds > before + 20)
+    copying.until(lambda: writer.rounds > before + 10)
     writer.stop()
     copying.applied("branch", "leaf")
     copying.same("leaf", "t")

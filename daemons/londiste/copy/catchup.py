@@ -46,6 +46,8 @@ log = logging.getLogger("skytools")
 NEAR_TICKS = 3
 NEAR_SECONDS = 0.25
 FORCE_SECONDS = 1.0
+# While far behind, a batch has about so many events of all tables, instead of one tick.
+GATHER_EVENTS = 20000
 EXECUTE = "EXECUTE"
 
 
@@ -65,6 +67,7 @@ class CatchUp:
         self._channel = ""
         self._forced = float("-inf")
         self._seconds = 0.0  # that the last batch took
+        self._step_by_step = False  # ticks are not put together up to the worker's position
         self._applier = Applier(
             job.db,
             ApplyOptions(
@@ -140,7 +143,10 @@ class CatchUp:
         if self._may_stop(row, state, worker):
             self._offer(state)
             return False
-        self._advance(row, state)
+        behind = worker.completed_tick - self.done
+        self._step_by_step = self._step_by_step and behind > 0
+        gather = behind > NEAR_TICKS and state.tick is None and not self._step_by_step
+        self._advance(row, state, gather=gather)
         return False
 
     def _there(self, state: State) -> bool:
@@ -181,8 +187,10 @@ class CatchUp:
         else:
             self.job.db.rollback()
 
-    def _advance(self, row: TableInfo, state: State) -> None:
-        batch = self._next_batch() if state.stage is Stage.DO_SYNC or not self._merging() else None
+    def _advance(self, row: TableInfo, state: State, *, gather: bool) -> None:
+        batch = None
+        if state.stage is Stage.DO_SYNC or not self._merging():
+            batch = self._next_batch(state.tick, gather=gather)
         if batch is None:
             if row.snapshot is None and state.stage is Stage.CATCHING_UP and not self._merging():
                 self._offer(state)
@@ -194,6 +202,10 @@ class CatchUp:
         except ScriptAheadError:
             self._applier.abandon()
             self.job.db.rollback()
+            if gather:
+                self._step_by_step = True  # up to the tick before the script
+                self._take_position(batch.reader.db, self.done)
+                return
             if row.snapshot is None and state.stage is Stage.CATCHING_UP:
                 self._offer(state)
             self.job.wait(POLL_SECONDS / 5)
@@ -263,7 +275,7 @@ class CatchUp:
             if newest > tick:
                 raise self._anew(f"{db.name} has no tick {tick} any more")
             self.job.wait(POLL_SECONDS / 5)
-            self.job.check(CATCHING_UP)
+            self.job.look()
         pgq.register_consumer_at(db, self.job.queue, self.job.consumer, tick)
         db.commit()
 
@@ -281,9 +293,18 @@ class CatchUp:
         unregister_at(job.db, self.cfg, old.provider_node, job.consumer)
         reach("copy-moved")
 
-    def _next_batch(self) -> Batch | None:
+    def _next_batch(self, last: int | None, *, gather: bool) -> Batch | None:
+        """Open the next batch: of many ticks with `gather`; it ends at tick `last` at most."""
         reader = self._reader or self._connect()
+        reader.min_count = GATHER_EVENTS if gather else None
         batch = reader.next()
+        if batch is None and gather:
+            reader.min_count = None
+            batch = reader.next()
+        if batch is not None and last is not None and batch.tick.id > last:
+            # Was opened before we were asked to come to a tick in its midst.
+            self._take_position(reader.db, self.done)
+            batch = reader.next()
         if batch is not None and batch.prev_tick.id != self.done:
             raise LostPosition(
                 f"{self.job.name}: the copy has done all up to tick {self.done}, but"

@@ -16,7 +16,7 @@ LEDGER = (
 )
 
 
-@pytest.fixture(params=["small", "big"])
+@pytest.fixture(params=[pytest.param("small", marks=pytest.mark.chaos), "big"])
 def size(request, monkeypatch):
     if request.param == "big":
         monkeypatch.setenv("SKYTOOLS_PARALLEL_COPY_BYTES", BIG)
@@ -65,6 +65,7 @@ def test_no_row_is_lost_or_doubled_while_others_write(copying: Copying, writing,
     assert copying.site["leaf"].db.value("select reltuples > 0 from pg_class where relname = 't'")
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("source", ["root", "branch", "?"])
 def test_from_another_node_no_row_is_lost_finding_1(copying: Copying, writing, source: str) -> None:
     """The copy node's transactions are numbered otherwise than those of the provider."""

@@ -128,6 +128,7 @@ def test_a_resync_while_indexes_are_away_brings_them_back_finding_9(
     copying.same("leaf", "t")
 
 
+@pytest.mark.chaos
 def test_a_table_that_is_removed_while_it_is_copied_leaves_nothing(
     copying: Copying, big, monkeypatch
 ) -> None:

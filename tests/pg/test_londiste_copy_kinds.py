@@ -11,7 +11,7 @@ from tests.fixtures.copying import BIG, Copying
 SHARDS = ("s1", "s2", "s3")
 
 
-@pytest.fixture(params=["small", "big"])
+@pytest.fixture(params=[pytest.param("small", marks=pytest.mark.chaos), "big"])
 def size(request, monkeypatch):
     if request.param == "big":
         monkeypatch.setenv("SKYTOOLS_PARALLEL_COPY_BYTES", BIG)
@@ -72,6 +72,7 @@ def test_shards_are_merged_into_one_table(copying: Copying, writing, size) -> No
     assert found == [("t_n_idx",), ("t_pkey",)]
 
 
+@pytest.mark.chaos
 def test_a_copy_that_would_empty_the_rows_of_another_queue_is_refused(copying: Copying) -> None:
     make_shards(copying, rows=10)
     full = copying.site["full_s1"].db
@@ -113,6 +114,7 @@ def test_skip_truncate_keeps_what_is_there(copying: Copying, big) -> None:
     assert leaf.value("select count(*) from t") == 1001
 
 
+@pytest.mark.chaos
 def test_partitions_on_either_side(copying: Copying, big) -> None:
     copying.cascade()
     site = copying.site

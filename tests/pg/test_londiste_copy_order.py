@@ -128,6 +128,7 @@ def test_a_script_about_something_else_leaves_a_copy_alone_finding_10(
     copying.same("leaf", "t", "other")
 
 
+@pytest.mark.chaos
 def test_a_lock_that_a_script_takes_is_seen_though_it_names_no_table_finding_10(
     copying: Copying, big
 ) -> None:
@@ -170,7 +171,7 @@ def retrying(copying: Copying) -> None:
     copying.step = patient  # type: ignore[method-assign]
 
 
-@pytest.mark.parametrize("snapshot", [True, False])
+@pytest.mark.parametrize("snapshot", [True, pytest.param(False, marks=pytest.mark.chaos)])
 def test_a_copy_follows_its_worker_to_another_provider_finding_3(
     copying: Copying, writing, snapshot: bool
 ) -> None:
@@ -243,7 +244,11 @@ def test_old_rows_can_be_read_until_a_small_copy_is_there_finding_11(copying: Co
     copying.same("leaf", "t")
 
 
-@pytest.mark.parametrize("kind", ["in-copy", "catching-up", "wanna-sync:1", "do-sync:1"])
+@pytest.mark.parametrize(
+    "kind",
+    ["catching-up", *(pytest.param(one, marks=pytest.mark.chaos)
+                      for one in ("in-copy", "wanna-sync:1", "do-sync:1"))],
+)  # fmt: skip
 def test_states_that_a_dead_copy_of_3_x_left_are_recovered_finding_3(
     copying: Copying, writing, kind: str
 ) -> None:
@@ -280,7 +285,7 @@ def test_states_that_a_dead_copy_of_3_x_left_are_recovered_finding_3(
     copying.quiet("leaf")
 
 
-@pytest.mark.parametrize("foreign", [False, True])
+@pytest.mark.parametrize("foreign", [pytest.param(False, marks=pytest.mark.chaos), True])
 def test_a_snapshot_that_3_x_left_is_used_at_its_own_node_only_finding_1(
     copying: Copying, foreign: bool
 ) -> None:

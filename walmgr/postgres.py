@@ -63,6 +63,7 @@ class Control:
     timeline: int
     segment_size: int
     minimum_recovery_end: int
+    minimum_recovery_timeline: int
     checksums: bool
     log_hints: bool
 
@@ -86,6 +87,7 @@ def read_control(programs: Programs, datadir: Path) -> Control:
             timeline=int(facts["Latest checkpoint's TimeLineID"]),
             segment_size=int(facts["Bytes per WAL segment"]),
             minimum_recovery_end=parse_lsn(facts["Minimum recovery ending location"]),
+            minimum_recovery_timeline=int(facts["Min recovery ending loc's timeline"]),
             checksums=facts["Data page checksum version"] != "0",
             log_hints=facts["wal_log_hints setting"] == "on",
         )

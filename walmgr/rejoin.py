@@ -18,6 +18,7 @@ from skytools.walmgr.site import Site
 from skytools.walmgr.target import Target
 
 STREAM_TIMEOUT = 300.0
+FOLLOWING = ("in archive recovery", "shut down in recovery")
 
 
 def rejoin(site: Site, *, force: bool) -> None:
@@ -76,8 +77,14 @@ def _rewind(site: Site, node: Node, programs: Programs, leader: Server, control:
 
     It copies the leader's configuration too, so ours is put back.
     """
+    if _is_its_standby(site, node, leader, control):
+        return
     if control.clean and _on_the_way(site, leader, control):
         return
+    if control.timeline >= leader.timeline:
+        # pg_rewind would end its recovery as a primary's, in WAL that nobody else has, and then
+        # find nothing to rewind.
+        raise ProgramError(f"it is on timeline {control.timeline}, as the primary is")
     kept = _configuration(node)
     # Crash recovery, which pg_rewind starts where it is due, refuses to run as a standby.
     for name in (STANDBY, RECOVERY):
@@ -93,6 +100,18 @@ def _rewind(site: Site, node: Node, programs: Programs, leader: Server, control:
     if done.code != 0:
         told = [line for line in done.err.splitlines() if "error" in line or "fatal" in line]
         raise ProgramError(f"pg_rewind: {(told or [done.last_line])[0]}")
+
+
+def _is_its_standby(site: Site, node: Node, leader: Server, control: Control) -> bool:
+    """Whether a folder is a standby's, stopped or killed, that only has to be started again."""
+    if control.state not in FOLLOWING or not node.host.exists(node.folder / STANDBY):
+        return False
+    timeline, position = control.timeline, control.checkpoint
+    if control.minimum_recovery_end > position:
+        timeline, position = control.minimum_recovery_timeline, control.minimum_recovery_end
+    if leader.timeline == timeline:
+        return True
+    return site.archive.history(leader.timeline).contains(timeline, position)
 
 
 def _on_the_way(site: Site, leader: Server, control: Control) -> bool:

@@ -171,6 +171,20 @@ def test_what_only_the_dead_primary_has_is_salvaged_and_it_rejoins(
     wait_until(lambda: acknowledged | added <= rows(paired, paired.primary))
     assert old.value("select pg_is_in_recovery()")
     assert "master is a standby already" in paired.good("rejoin").out
+    _killed_standby_writes_nothing_of_its_own(paired)
+
+
+def _killed_standby_writes_nothing_of_its_own(hosts: Hosts) -> None:
+    """It is started again as it is: recovered as a primary it would be ahead of its own one."""
+    hosts.crash(hosts.primary)
+    done = hosts.good("rejoin")
+    assert "rewinding" not in done.out
+    assert "made anew" not in done.out
+    new, old = hosts.sql(hosts.standby), hosts.sql(hosts.primary)
+    end = new.value("select pg_current_wal_insert_lsn()::text")
+    assert old.value("select pg_last_wal_replay_lsn() <= %s::pg_lsn", [end])
+    new.execute("insert into t values (-7)")
+    wait_until(lambda: -7 in rows(hosts, hosts.primary))
 
 
 def _boot_killed_and_repeated(hosts: Hosts) -> None:

@@ -21,11 +21,12 @@ from skytools.core.errors import LostPosition, SkytoolsError, TransientError
 from skytools.core.faultpoint import reach
 from skytools.daemons.londiste import api, copies, handlers
 from skytools.daemons.londiste.api import TableInfo
-from skytools.daemons.londiste.apply import Applier, ApplyOptions
+from skytools.daemons.londiste.apply import Applier
 from skytools.daemons.londiste.apply.changes import TRUNCATE, operation_of
 from skytools.daemons.londiste.copy.finish import unregister_at
 from skytools.daemons.londiste.copy.job import POLL_SECONDS, Anew, Job
 from skytools.daemons.londiste.copy.source import tick_snapshot
+from skytools.daemons.londiste.replay import apply_options
 from skytools.daemons.londiste.states import (
     CATCHING_UP,
     MISSING,
@@ -68,15 +69,7 @@ class CatchUp:
         self._forced = float("-inf")
         self._seconds = 0.0  # that the last batch took
         self._step_by_step = False  # ticks are not put together up to the worker's position
-        self._applier = Applier(
-            job.db,
-            ApplyOptions(
-                on_missing=self.cfg.on_missing_row,
-                by_row=self.cfg.apply_method == "row",
-                slice_rows=self.cfg.apply_slice_rows,
-                slice_bytes=self.cfg.apply_slice_bytes,
-            ),
-        )
+        self._applier = Applier(job.db, apply_options(self.cfg))
 
     def run(self) -> None:
         """Go on until the worker has the table. Raises Anew, Gone, Stopped, LostPosition."""
@@ -166,15 +159,7 @@ class CatchUp:
             return False
         ahead = self.done - worker.completed_tick
         near = ahead >= -NEAR_TICKS and self._seconds < NEAR_SECONDS
-        return (ahead >= 0 or near) and not self._merging()
-
-    def _merging(self) -> bool:
-        """Whether copies of other queues keep us from catching up."""
-        if not copies.tables_sharing(self.job.db, self.job.queue, self.job.role().dest):
-            self.job.db.rollback()
-            return False
-        self.job.db.rollback()
-        return self.job.role().copy_role is not None
+        return (ahead >= 0 or near) and not _is_merging(self.job)
 
     def _offer(self, state: State) -> None:
         """Say at which tick the table is, if nothing has changed meanwhile."""
@@ -189,10 +174,14 @@ class CatchUp:
 
     def _advance(self, row: TableInfo, state: State, *, gather: bool) -> None:
         batch = None
-        if state.stage is Stage.DO_SYNC or not self._merging():
+        if state.stage is Stage.DO_SYNC or not _is_merging(self.job):
             batch = self._next_batch(state.tick, gather=gather)
         if batch is None:
-            if row.snapshot is None and state.stage is Stage.CATCHING_UP and not self._merging():
+            if (
+                row.snapshot is None
+                and state.stage is Stage.CATCHING_UP
+                and not _is_merging(self.job)
+            ):
                 self._offer(state)
             else:
                 self._idle(row)
@@ -346,7 +335,7 @@ class CatchUp:
         process = None
         for event in batch:
             if event.type == EXECUTE:
-                self._check_script(batch, event)
+                _check_script(batch, event, self._worker().completed_tick)
                 out.forget()
                 continue
             if snapshot is not None and snapshot.sees(event.txid):
@@ -366,7 +355,15 @@ class CatchUp:
         batch.require_read()
         return count
 
-    def _check_script(self, batch: Batch, event: Event) -> None:
-        if self._worker().completed_tick < batch.tick.id:
-            batch.skip()
-            raise ScriptAheadError(f"script {event.extra1} is for the worker")
+
+def _is_merging(job: Job) -> bool:
+    """Tell whether copies of other queues keep this one from catching up."""
+    shared = copies.tables_sharing(job.db, job.queue, job.role().dest)
+    job.db.rollback()
+    return bool(shared) and job.role().copy_role is not None
+
+
+def _check_script(batch: Batch, event: Event, done: int) -> None:
+    if done < batch.tick.id:
+        batch.skip()
+        raise ScriptAheadError(f"script {event.extra1} is for the worker")

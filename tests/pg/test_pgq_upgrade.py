@@ -60,7 +60,8 @@ def run(server: PrivateServer, *argv: object) -> None:
     done = subprocess.run(
         words, cwd=server.datadir.parent, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    logs = "".join(p.read_text()[-1500:] for p in server.datadir.rglob("pg_upgrade_dump_*.log"))
+    assert done.returncode == 0, done.stdout + done.stderr + logs
 
 
 def move_xids(server: PrivateServer, epoch: int, next_xid: int) -> None:

@@ -94,6 +94,23 @@ def test_tables_are_created_as_they_are_at_the_provider(pair, cli, server, wait_
     assert [row["seq_name"] for row in cli.json("leaf", "seqs")] == ["public.loose"]
 
 
+REFUSED_AT_THE_ROOT = (
+    (("add-table", "t", "--create"), "--create means nothing on the root"),
+    (("add-table",), "Give names"),
+    (("add-table", "t", "--all"), "not both"),
+    (("add-table", "t", "u", "--dest-table=x"), "exactly one table"),
+    (("add-table", "t", "--handler=nosuch"), "handler nosuch is not known"),
+    (("add-table", "t", "--handler=bulk", "--handler-arg=what=1"), "unknown argument what"),
+    (("add-table", "t", "--handler-arg=a"), "KEY=VALUE expected"),
+    (("add-table", "t", "--trigger-flags=IX"), "X means nothing"),
+    (("add-table", "t", "--merge-all", "--no-merge"), "exclude each other"),
+    (("add-table", "t", "--max-parallel-copy=0"), "1 or more"),
+    (("resync", "t"), "this node is the root"),
+    (("compare",), "is the root"),
+    (("worker", "--rewind"), "is the root"),
+)
+
+
 def test_adding_and_removing(pair, cli):
     """What is done already is no error; what cannot be done changes nothing."""
     root, leaf = pair["root"].db, pair["leaf"].db
@@ -108,21 +125,7 @@ def test_adding_and_removing(pair, cli):
     assert {row["obj_name"] for row in cli.json("root", "missing")} >= {"public.u", "public.loose"}
     cli("root", "add-table", "--all")
     assert "public.p1" in cli("root", "tables", "--names-only").lines
-    for words, text in (
-        (("add-table", "t", "--create"), "--create means nothing on the root"),
-        (("add-table",), "Give names"),
-        (("add-table", "t", "--all"), "not both"),
-        (("add-table", "t", "u", "--dest-table=x"), "exactly one table"),
-        (("add-table", "t", "--handler=nosuch"), "handler nosuch is not known"),
-        (("add-table", "t", "--handler=bulk", "--handler-arg=what=1"), "unknown argument what"),
-        (("add-table", "t", "--handler-arg=a"), "KEY=VALUE expected"),
-        (("add-table", "t", "--trigger-flags=IX"), "X means nothing"),
-        (("add-table", "t", "--merge-all", "--no-merge"), "exclude each other"),
-        (("add-table", "t", "--max-parallel-copy=0"), "1 or more"),
-        (("resync", "t"), "this node is the root"),
-        (("compare",), "is the root"),
-        (("worker", "--rewind"), "is the root"),
-    ):
+    for words, text in REFUSED_AT_THE_ROOT:
         assert text in cli("root", *words, code=2).err, words
     leaf.execute("create table t (id int primary key, name text)")
     assert "Table does not exist: public.u" in cli("leaf", "add-table", "u", code=1).err

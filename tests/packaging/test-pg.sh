@@ -48,9 +48,14 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM HUP
 mkdir "$work"
 git -C "$TOP" archive "${SKYTOOLS_TREE:-HEAD}" | tar -C "$work" -xf -
-# The old server of an upgrade takes what is built here: a library needs nothing but the C library.
+# The old server of an upgrade is that of the root, with the engine without C, as it has no headers.
 if [ "$major" = 17 ]; then
-    cp -rL "$(PG_CONFIG=/usr/lib/postgresql/15/bin/pg_config bash "$TOP/sql/mk/tree.sh" | tail -n 1)" "$work/pg15"
+    mkdir -p "$work/pg15/usr/lib/postgresql" "$work/pg15/usr/share/postgresql"
+    cp -rL "$root/usr/lib/postgresql/15" "$work/pg15/usr/lib/postgresql/"
+    cp -rL "$root/usr/share/postgresql/15" "$work/pg15/usr/share/postgresql/"
+    extensions=$work/pg15/usr/share/postgresql/15/extension
+    cp "$work/sql/pgq/pgq.control" "$extensions/"
+    bash "$work/sql/mk/assemble.sh" "$work/sql/pgq" create-pl >"$extensions/pgq--4.0.sql"
 fi
 
 # shellcheck disable=SC2016

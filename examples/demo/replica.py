@@ -200,6 +200,14 @@ class ReplicaShow:
         self._program("londiste", self._state / f"{node}.ini", *words)
 
     def _program(self, name: str, ini: Path, *words: str) -> None:
+        """Run a command; again when it fails, as somebody may be killing servers."""
+        deadline = time.monotonic() + PATIENCE
+        while (error := self._try(name, ini, words)) and time.monotonic() < deadline:
+            self._stop.wait(1)
+        if error:
+            raise SkytoolsError(error)
+
+    def _try(self, name: str, ini: Path, words: Sequence[str]) -> str:
         if self._stop.is_set():
             raise SkytoolsError("interrupted")
         done = subprocess.run(
@@ -208,9 +216,10 @@ class ReplicaShow:
         )  # fmt: skip
         with (self._state / "log" / "replica.log").open("a") as log:
             log.write(f"{name} {' '.join(words)}\n{done.stdout}{done.stderr}")
-        if done.returncode != 0:
-            last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
-            raise SkytoolsError(f"{name} {words[0]}: {' '.join(last)}")
+        if done.returncode == 0:
+            return ""
+        last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
+        return f"{name} {words[0]}: {' '.join(last)}"
 
     def _equal(self) -> bool:
         deadline = time.monotonic() + PATIENCE

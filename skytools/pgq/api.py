@@ -230,6 +230,11 @@ def fail_events(
     return [Fate(*row) for row in db.query(_FAIL_EVENTS, args + pauses)]
 
 
+def insert_event_statement(arguments: Iterable[str]) -> str:
+    """Return the statement that inserts an event, for programs with a driver of their own."""
+    return f"select pgq.insert_event({', '.join(arguments)})"
+
+
 def insert_event(
     db: Database, queue: str, ev_type: str | None, ev_data: str | None, extras: Sequence[str | None]
 ) -> int:

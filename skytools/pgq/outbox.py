@@ -13,7 +13,7 @@ from typing import Any
 
 from skytools.core.borrowed import Borrowed, driver_connection
 from skytools.core.errors import UsageError
-from skytools.pgq import producer
+from skytools.pgq import api, producer
 from skytools.pgq.producer import NewEvent
 
 _IDLE = 0  # what psycopg2 says of a connection without transaction
@@ -42,7 +42,7 @@ def statement(style: str = "format") -> str:
         f"cast({_STYLES[style].format(name=name, number=number)} as text)"
         for number, name in enumerate(_NAMES, 1)
     )
-    return f"select pgq.insert_event({', '.join(marks)})"
+    return api.insert_event_statement(marks)
 
 
 def arguments(

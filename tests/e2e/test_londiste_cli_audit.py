@@ -21,16 +21,16 @@ create sequence loose;
 
 
 @pytest.fixture
-def pair(site, ticking, cli):
+def pair(tree, ticking, cli):
     """Give root -> branch, both working, with two tables."""
-    root, branch = site.root(), site.node("branch", "branch", "root")
-    site.each(TABLES)
+    root, branch = tree.root(), tree.node("branch", "branch", "root")
+    tree.each(TABLES)
     ticking(root.db, branch.db)
     for name in ("root", "branch"):
         cli.start(name)
     cli("root", "add-table", "one", "two")
     cli("branch", "add-table", "one", "two", "--expect-sync")
-    return site
+    return tree
 
 
 def values(metrics):
@@ -115,12 +115,12 @@ insert into o select n, 'n' || n, 's' || n, n from generate_series(1, 100) n;
 """
 
 
-def test_handlers_decide_what_is_compared(site, ticking, cli, tmp_path):
+def test_handlers_decide_what_is_compared(tree, ticking, cli, tmp_path):
     """shard: the rows of this node; obfuscate: columns that are kept; dispatch: with partitions."""
     (tmp_path / "map.json").write_text(
         '{"public.o": {"id": "keep", "name": "hash", "secret": "skip", "kept": "keep"}}'
     )
-    root, leaf = site.root(), site.node("leaf", "leaf", "root")
+    root, leaf = tree.root(), tree.node("leaf", "leaf", "root")
     root.db.execute(HANDLED)
     leaf.db.execute(HANDLED.partition("insert")[0])
     leaf.db.execute("alter table o drop column secret")
@@ -128,7 +128,7 @@ def test_handlers_decide_what_is_compared(site, ticking, cli, tmp_path):
     cli.start("root")
     keys = {"shard_info_sql": "select 1, 3, 4", "obfuscator_map": tmp_path / "map.json",
             "obfuscator_key": "key"}  # fmt: skip
-    site.start("leaf", **keys)
+    tree.start("leaf", **keys)
     cli.ini("leaf", **keys)
     cli("root", "add-table", "s", "--handler=shard", "--handler-arg=hashexpr=id")
     cli("root", "add-table", "o", "d")

@@ -44,9 +44,9 @@ ROLE = """do $$ begin create role reader_role; exception when duplicate_object t
 
 
 @pytest.fixture
-def pair(site, ticking, cli):
+def pair(tree, ticking, cli):
     """Give root -> leaf, both working; the leaf is empty."""
-    root, leaf = site.root(), site.node("leaf", "leaf", "root")
+    root, leaf = tree.root(), tree.node("leaf", "leaf", "root")
     root.db.execute(ROLE)
     root.db.execute(TABLES)
     root.db.execute(FILL)
@@ -55,7 +55,7 @@ def pair(site, ticking, cli):
     ticking(root.db)
     cli.start("root")
     cli.start("leaf")
-    return site
+    return tree
 
 
 def schema(server, db):
@@ -244,10 +244,10 @@ def test_wrong_command_lines_are_one_line_and_exit_2(cli, make_db, tmp_path):
     assert "good" in cli.raw("--check", ini).out
 
 
-def test_copies_from_other_nodes_by_hand_and_under_another_name(site, ticking, cli):
+def test_copies_from_other_nodes_by_hand_and_under_another_name(tree, ticking, cli):
     """--find-copy-node, --copy-node, --copy-condition, --dest-table, --skip-truncate, copy."""
-    root, branch = site.root(), site.node("branch", "branch", "root")
-    leaf = site.node("leaf", "leaf", "branch")
+    root, branch = tree.root(), tree.node("branch", "branch", "root")
+    leaf = tree.node("leaf", "leaf", "branch")
     for name in ("t", "one", "two"):
         root.db.execute(f"create table {name} (id int primary key, name text)")
         root.db.execute(f"insert into {name} select n, 'n' || n from generate_series(1, 50) n")

@@ -23,26 +23,26 @@ ODD = 'public.Odd "name'
 
 
 @pytest.fixture
-def chain(site, ticking, cli, wait_until):
+def chain(tree, ticking, cli, wait_until):
     """Give root -> branch -> leaf, working, with two filled tables; another name on the leaf."""
-    site.root()
-    site.node("branch", "branch", "root")
-    site.node("leaf", "leaf", "branch")
-    site.each(TABLES + ";" + FILL)
-    site["leaf"].db.execute("create schema x; alter table acc set schema x")
+    tree.root()
+    tree.node("branch", "branch", "root")
+    tree.node("leaf", "leaf", "branch")
+    tree.each(TABLES + ";" + FILL)
+    tree["leaf"].db.execute("create schema x; alter table acc set schema x")
     for name in NODES:
         dest = "x.acc" if name == "leaf" else None
         if name != "root":
-            wait_until(lambda name=name: register(site[name]))
-        site[name].add_table("public.acc", dest=dest)
-        site[name].add_table(ODD)
+            wait_until(lambda name=name: register(tree[name]))
+        tree[name].add_table("public.acc", dest=dest)
+        tree[name].add_table(ODD)
     # Few ticks of many events: the workers shall keep up on a busy machine, too.
     for key, value in (("ticker_max_lag", "200 ms"), ("ticker_max_count", "100000")):
-        site["root"].db.query("select pgq.set_queue_config('q', %s, %s)", (key, value))
-    ticking(site["root"].db)
+        tree["root"].db.query("select pgq.set_queue_config('q', %s, %s)", (key, value))
+    ticking(tree["root"].db)
     for name in NODES:
         cli.start(name)
-    return site
+    return tree
 
 
 def register(node):
@@ -81,7 +81,7 @@ def broken(node):
     behind_replication(node.db, *(one.format(acc=acc) for one in BREAK))
 
 
-def test_compare_is_exact_under_load_and_keeps_nobody_out(chain, cli, load):
+def test_compare_is_exact_under_load_and_keeps_nobody_out(chain, cli, load, wait_until):
     """A tick is made with the snapshot that is read, or both are at the same tick: exactly.
 
     A transaction that stays open for long holds up neither compare nor other writers.
@@ -103,6 +103,8 @@ def test_compare_is_exact_under_load_and_keeps_nobody_out(chain, cli, load):
     cli("leaf", "pause")
     cli.ini("leaf", lock_timeout=1)
     chain["root"].db.execute("update acc set note = 'new' where id = 1")
+    note = "select note from acc where id = 1"
+    wait_until(lambda: chain["branch"].db.value(note) == "new")
     shown = cli("leaf", "compare", code=1).err
     assert "Consumer lagging too much" in shown
     assert "paused; resume it" in shown

@@ -26,26 +26,26 @@ BIG_TABLES = {"SKYTOOLS_PARALLEL_COPY_BYTES": BIG}
 def prepare(copying: Copying) -> None:
     copying.cascade()
     copying.tables("t", "other", rows=3000)
-    leaf = copying.site["leaf"].db
+    leaf = copying.tree["leaf"].db
     leaf.execute("create index t_n on t (n); alter table other add foreign key (id) references t")
 
 
 def is_ok(copying: Copying) -> bool:
-    return set(copying.site["leaf"].states().values()) == {"ok"}
+    return set(copying.tree["leaf"].states().values()) == {"ok"}
 
 
 def known(copying: Copying) -> bool:
-    return copying.site["leaf"].db.value("select count(*) from londiste.table_info") == 2
+    return copying.tree["leaf"].db.value("select count(*) from londiste.table_info") == 2
 
 
 def applied(copying: Copying) -> None:
-    site = copying.site
-    queue = site["root"].events
+    tree = copying.tree
+    queue = tree["root"].events
     before = queue.last_tick()
     queue.db.query("select pgq.force_tick(%s)", (queue.name,))
     wait_until(lambda: queue.last_tick() > before)
     last = queue.last_tick()
-    wait_until(lambda: site["leaf"].state("completed_tick") >= last, 90)  # type: ignore[operator]
+    wait_until(lambda: tree["leaf"].state("completed_tick") >= last, 90)  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(
@@ -57,13 +57,13 @@ def test_a_worker_killed_at_a_step_of_a_copy_loses_nothing(
     copying: Copying, writing, step: str
 ) -> None:
     prepare(copying)
-    site = copying.site
-    program = site.start("leaf", env={"SKYTOOLS_FAULTPOINT": step, **BIG_TABLES}, copy_threads=2)
+    tree = copying.tree
+    program = tree.start("leaf", env={"SKYTOOLS_FAULTPOINT": step, **BIG_TABLES}, copy_threads=2)
     wait_until(lambda: known(copying))
-    writer = writing(site["root"].db, *LEDGER)
+    writer = writing(tree["root"].db, *LEDGER)
     copying.subscribe("leaf", "t", "other")
     assert program.wait(60) == -signal.SIGKILL
-    site.start("leaf", env=BIG_TABLES, copy_threads=2)
+    tree.start("leaf", env=BIG_TABLES, copy_threads=2)
     wait_until(lambda: is_ok(copying), 90)
     seen = writer.rounds
     wait_until(lambda: writer.rounds > seen + 10)
@@ -77,28 +77,28 @@ def test_workers_killed_at_random_while_tables_are_copied_lose_nothing(
     copying: Copying, writing
 ) -> None:
     prepare(copying)
-    site, dice = copying.site, random.Random()
-    program = site.start("leaf", env=BIG_TABLES, copy_threads=2, parallel_copies=2)
+    tree, dice = copying.tree, random.Random()
+    program = tree.start("leaf", env=BIG_TABLES, copy_threads=2, parallel_copies=2)
     wait_until(lambda: known(copying))
     copying.subscribe("leaf", "t", "other")
-    writer = writing(site["root"].db, *LEDGER)
+    writer = writing(tree["root"].db, *LEDGER)
     kills = 0
     for round_number in range(12):
         for _ in range(dice.randrange(1, 4)):
             time.sleep(dice.uniform(0.2, 2.0))
             program.kill()
             kills += 1
-            program = site.start("leaf", env=BIG_TABLES, copy_threads=2, parallel_copies=2)
+            program = tree.start("leaf", env=BIG_TABLES, copy_threads=2, parallel_copies=2)
         wait_until(lambda: is_ok(copying), 120, f"in sync, round {round_number}, {kills} kills")
         seen = writer.rounds
         wait_until(lambda seen=seen, one=writer: one.rounds > seen + 20)
         writer.stop()
         applied(copying)
         copying.same("leaf", "t", "other")
-        leaf = site["leaf"].db
+        leaf = tree["leaf"].db
         leaf.execute("select londiste.local_set_table_state('q', 'public.t', null, null)")
         if dice.random() < 0.5:
             leaf.execute("select londiste.local_set_table_state('q', 'public.other', null, null)")
-        writer = writing(site["root"].db, *(s.replace("100000", str(round_number + 2) + "00000")
+        writer = writing(tree["root"].db, *(s.replace("100000", str(round_number + 2) + "00000")
                                             for s in LEDGER))  # fmt: skip
     writer.stop()

@@ -73,63 +73,63 @@ class Load(threading.Thread):
 
 
 @pytest.fixture
-def cascade(site, ticking):
-    site.root()
-    site.node("branch", "branch", "root")
-    site.node("leaf", "leaf", "branch")
-    site.each(SCHEMA)
+def cascade(tree, ticking):
+    tree.root()
+    tree.node("branch", "branch", "root")
+    tree.node("leaf", "leaf", "branch")
+    tree.each(SCHEMA)
     for table in TABLES:
-        site["root"].add_table(f"public.{table}")
-    ticking(site["root"].db)
-    site.start("branch")
-    site.start("leaf")
+        tree["root"].add_table(f"public.{table}")
+    ticking(tree["root"].db)
+    tree.start("branch")
+    tree.start("leaf")
     for name in ("branch", "leaf"):
-        site.wait_applied(name)
+        tree.wait_applied(name)
         for table in TABLES:
-            site[name].add_table(f"public.{table}")
-    site["root"].db.execute(
+            tree[name].add_table(f"public.{table}")
+    tree["root"].db.execute(
         f"""insert into account select n, 0 from generate_series(0, {ACCOUNTS - 1}) n;
         insert into teller select n, 0 from generate_series(0, 4) n;
         insert into seats select n, n from generate_series(1, 3) n"""
     )
-    return site
+    return tree
 
 
 def test_nothing_is_lost_or_doubled_by_kill_9(cascade):
-    site, dice = cascade, random.Random(7)
-    load = Load(site["root"].db.conninfo, 11)
+    tree, dice = cascade, random.Random(7)
+    load = Load(tree["root"].db.conninfo, 11)
     load.start()
     deadline = time.monotonic() + LOAD_SECONDS
     kills = 0
     while time.monotonic() < deadline:
         name = dice.choice(["branch", "leaf"])
-        before = site[name].state("completed_tick")
-        site.wait_moved(name, before)
-        site.programs[name].kill()
+        before = tree[name].state("completed_tick")
+        tree.wait_moved(name, before)
+        tree.programs[name].kill()
         kills += 1
-        site.start(name)
+        tree.start(name)
     load.finish()
     for name in ("branch", "leaf"):
-        site.wait_applied(name)
+        tree.wait_applied(name)
     assert kills >= 2
     for table in TABLES:
-        rows = site["root"].rows(table)
+        rows = tree["root"].rows(table)
         assert rows
         for name in ("branch", "leaf"):
-            assert site[name].rows(table) == rows, (name, table)
+            assert tree[name].rows(table) == rows, (name, table)
     query = """select ev_id, ev_type, ev_data from pgq.event_template
         where ev_type not like 'pgq%' order by 1"""
-    assert site["branch"].db.query(query) == site["root"].db.query(query)
+    assert tree["branch"].db.query(query) == tree["root"].db.query(query)
 
 
 def test_a_worker_ends_cleanly_and_goes_on(cascade):
-    site = cascade
-    program = site.programs["leaf"]
-    site["root"].db.execute("update account set note = 'before'")
-    site.wait_applied("leaf")
+    tree = cascade
+    program = tree.programs["leaf"]
+    tree["root"].db.execute("update account set note = 'before'")
+    tree.wait_applied("leaf")
     program.stop()
     assert program.wait() == 0
-    site["root"].db.execute("update account set note = 'after'")
-    site.start("leaf")
-    site.wait_applied("leaf")
-    assert site["leaf"].rows("account") == site["root"].rows("account")
+    tree["root"].db.execute("update account set note = 'after'")
+    tree.start("leaf")
+    tree.wait_applied("leaf")
+    assert tree["leaf"].rows("account") == tree["root"].rows("account")

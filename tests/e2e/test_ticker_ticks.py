@@ -152,8 +152,9 @@ def test_an_idle_database_has_no_ticks_no_wal_and_hardly_a_statement(
     written = position() - wal
     watch.close()
     statements = server.log_path.read_text()[log_size:].count(f" {db.name} LOG:  duration")
-    # At most one look a second; and the server itself writes a record of WAL now and then.
-    assert 1 <= statements <= 5
+    # At most one look a second, and the figures of the metrics; the server itself writes a
+    # record of WAL now and then.
+    assert 1 <= statements <= 9
     assert written < 1000
     assert db.query("select max(tick_id) from pgq.tick group by tick_queue") == ticks
 

@@ -36,7 +36,7 @@ def test_three_tables_of_an_idle_system_come_in_sync(copying: Copying) -> None:
     copying.subscribe("leaf", "t1", "t2", "t3")
     copying.in_sync("leaf")
     copying.same("leaf", "t1", "t2", "t3")
-    root = copying.site["root"].db
+    root = copying.tree["root"].db
     root.execute("update t1 set a = 'later' where id < 10; delete from t2 where id = 5")
     copying.applied("leaf")
     copying.same("leaf", "t1", "t2", "t3")
@@ -46,9 +46,9 @@ def test_three_tables_of_an_idle_system_come_in_sync(copying: Copying) -> None:
 def test_no_row_is_lost_or_doubled_while_others_write(copying: Copying, writing, size) -> None:
     copying.cascade()
     copying.tables("t", "other", rows=3000)
-    copying.site["leaf"].db.execute("create index on t (n); insert into t values (7, 'old')")
+    copying.tree["leaf"].db.execute("create index on t (n); insert into t values (7, 'old')")
     copying.worker("leaf", copy_threads=2)
-    root = copying.site["root"].db
+    root = copying.tree["root"].db
     writer = writing(root, *LEDGER, "update other set n = %(n)s where id = 5")
     copying.subscribe("leaf", "t", "other")
     copying.in_sync("leaf")
@@ -58,11 +58,11 @@ def test_no_row_is_lost_or_doubled_while_others_write(copying: Copying, writing,
     copying.applied("leaf")
     copying.same("leaf", "t", "other")
     copying.quiet("leaf")
-    indexes = copying.site["leaf"].db.query(
+    indexes = copying.tree["leaf"].db.query(
         "select indexname::text from pg_indexes where tablename = 't' order by 1"
     )
     assert indexes == [("t_n_idx",), ("t_pkey",)]
-    assert copying.site["leaf"].db.value("select reltuples > 0 from pg_class where relname = 't'")
+    assert copying.tree["leaf"].db.value("select reltuples > 0 from pg_class where relname = 't'")
 
 
 @pytest.mark.chaos
@@ -71,12 +71,12 @@ def test_from_another_node_no_row_is_lost_finding_1(copying: Copying, writing, s
     """The copy node's transactions are numbered otherwise than those of the provider."""
     copying.cascade(branch=True)
     copying.tables("t", rows=1000)
-    site = copying.site
+    tree = copying.tree
     if source != "root":
-        site.node("leaf", "other", "root")  # beside the branch: reads from the root itself
-        site["other"].db.execute("create table t (id int primary key, a text, n int default 0)")
+        tree.node("leaf", "other", "root")  # beside the branch: reads from the root itself
+        tree["other"].db.execute("create table t (id int primary key, a text, n int default 0)")
         copying.worker("other")
-    writer = writing(site["root"].db, *LEDGER)
+    writer = writing(tree["root"].db, *LEDGER)
     copying.worker("leaf")
     target = "leaf"
     if source == "branch":
@@ -100,24 +100,24 @@ def test_a_copy_node_on_another_server_finding_1(copying: Copying, writing, make
     db = Database("branch", server.conninfo("branch"), autocommit=True)
     try:
         db.execute("create extension if not exists londiste; create table burnt (id int)")
-        site = copying.site
-        site.root()
-        burn = site["root"].db.value("select txid_current()") - db.value("select txid_current()")
+        tree = copying.tree
+        tree.root()
+        burn = tree["root"].db.value("select txid_current()") - db.value("select txid_current()")
         db.execute(
             f"""do $$ begin for n in 1..{burn + 10000} loop
                   begin insert into burnt values (n); exception when others then null; end;
                 end loop; end $$"""
         )
-        site.node("branch", "branch", "root", db)
-        site.node("leaf", "leaf", "root")
-        copying.ticking(site["root"].db)
+        tree.node("branch", "branch", "root", db)
+        tree.node("leaf", "leaf", "root")
+        copying.ticking(tree["root"].db)
         copying.tables("t", rows=1000)
         copying.worker("branch")
         copying.worker("leaf")
-        assert db.value("select txid_current()") > site["root"].db.value("select txid_current()")
+        assert db.value("select txid_current()") > tree["root"].db.value("select txid_current()")
         copying.subscribe("branch", "t")
         copying.in_sync("branch")
-        writer = writing(site["root"].db, *LEDGER)
+        writer = writing(tree["root"].db, *LEDGER)
         copying.subscribe("leaf", "t", copy_node="branch")
         copying.in_sync("leaf")
         before = writer.rounds

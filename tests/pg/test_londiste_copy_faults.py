@@ -35,7 +35,7 @@ def big(monkeypatch):
 def prepare(copying: Copying, rows: int = 2000) -> None:
     copying.cascade()
     copying.tables("t", rows=rows)
-    leaf = copying.site["leaf"].db
+    leaf = copying.tree["leaf"].db
     leaf.execute(
         """create index t_n on t (n); create unique index on t (a); create index on t ((n + 1));
            create table child (id int primary key, t_id int references t)"""
@@ -53,11 +53,11 @@ def test_a_copy_killed_at_any_step_comes_to_the_same_end_findings_2_and_3(
     copying: Copying, writing, big, monkeypatch, steps
 ) -> None:
     prepare(copying)
-    leaf = copying.site["leaf"].db
+    leaf = copying.tree["leaf"].db
     before = leaf.query(STRUCTURE)
     assert len(before) == 8
     writer = writing(
-        copying.site["root"].db,
+        copying.tree["root"].db,
         "insert into t (id, a) values (100000 + %(n)s, 'new' || %(n)s)",
         "update t set n = n + 1 where id = 1 + %(n)s %% 400",
         "delete from t where id = 100000 + %(n)s - 20",
@@ -95,12 +95,12 @@ class FirstAtOnce(dict):
 
 def test_copies_die_with_their_worker(copying: Copying) -> None:
     prepare(copying)
-    site = copying.site
-    program = site.start("leaf")
-    wait_until(lambda: "public.t" in [row[0] for row in site["leaf"].db.query(
+    tree = copying.tree
+    program = tree.start("leaf")
+    wait_until(lambda: "public.t" in [row[0] for row in tree["leaf"].db.query(
         "select table_name from londiste.table_info")])  # fmt: skip
     # Nobody ticks for it: the copy waits for the snapshot of a table that is not there.
-    site["root"].db.execute("update londiste.table_info set merge_state = 'in-copy'")
+    tree["root"].db.execute("update londiste.table_info set merge_state = 'in-copy'")
     copying.subscribe("leaf", "t", copy_node="root")
     found = wait_until(lambda: processes.descendants([program.pid]))
     os.kill(program.pid, signal.SIGKILL)
@@ -112,7 +112,7 @@ def test_a_resync_while_indexes_are_away_brings_them_back_finding_9(
     copying: Copying, big, monkeypatch
 ) -> None:
     prepare(copying)
-    leaf = copying.site["leaf"]
+    leaf = copying.tree["leaf"]
     before = leaf.db.query(STRUCTURE)
     worker = copying.worker("leaf", copy_threads=2)
     monkeypatch.setenv("SKYTOOLS_CHILD_FAULTPOINT", "copy-loaded")
@@ -133,7 +133,7 @@ def test_a_table_that_is_removed_while_it_is_copied_leaves_nothing(
     copying: Copying, big, monkeypatch
 ) -> None:
     prepare(copying)
-    leaf = copying.site["leaf"]
+    leaf = copying.tree["leaf"]
     before = leaf.db.query(STRUCTURE)
     worker = copying.worker("leaf", copy_threads=2)
     monkeypatch.setenv("SKYTOOLS_CHILD_FAULTPOINT", "copy-committed")

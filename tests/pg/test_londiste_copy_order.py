@@ -23,7 +23,7 @@ def big(monkeypatch):
 
 def execute(copying: Copying, name: str, *statements: str) -> None:
     """Run a script on the root, as `londiste execute` does."""
-    db = Database("root", copying.site["root"].db.conninfo)
+    db = Database("root", copying.tree["root"].db.conninfo)
     try:
         api.set_replication_role(db, "local", local=True)
         api.execute_start(db, "q", name, ";\n".join(statements), root=True, attrs=None)
@@ -36,14 +36,14 @@ def execute(copying: Copying, name: str, *statements: str) -> None:
 
 
 def state(copying: Copying, table: str = "public.t", node: str = "leaf") -> str | None:
-    return copying.site[node].states().get(table)
+    return copying.tree[node].states().get(table)
 
 
 class Held:
     """Holds a lock on a table of the leaf, so that its copy stops where it needs it."""
 
     def __init__(self, copying: Copying, statement: str) -> None:
-        self.db = Database("held", copying.site["leaf"].db.conninfo)
+        self.db = Database("held", copying.tree["leaf"].db.conninfo)
         self.db.execute(statement)
 
     def release(self) -> None:
@@ -61,7 +61,7 @@ def test_scripts_and_copies_are_in_order_finding_10(
     copying.tables("t", "other", rows=3000)
     copying.worker("leaf", copy_threads=2)
     copying.subscribe("leaf", "t")
-    writer = writing(copying.site["root"].db, *WRITES)
+    writer = writing(copying.tree["root"].db, *WRITES)
     seen = writer.rounds
     copying.until(lambda: state(copying) is not None)
     for number in range(3):
@@ -90,18 +90,18 @@ def test_a_script_on_a_table_in_copy_does_not_hold_up_others_finding_10(
     copying.subscribe("leaf", "other")
     copying.in_sync("leaf")
     # The source is not readable to the end: the copy hangs while it loads.
-    lock = Database("lock", copying.site["root"].db.conninfo)
+    lock = Database("lock", copying.tree["root"].db.conninfo)
     copying.subscribe("leaf", "t")
     copying.until(lambda: state(copying) == "in-copy")
     lock.execute("lock table t in access exclusive mode")
-    root = copying.site["root"].db
+    root = copying.tree["root"].db
     root.execute("set lock_timeout = '10s'")
     lock.rollback()
     execute(copying, "add.sql", "alter table t add column c int default 1", "update t set c = id")
     root.execute("update other set n = 77")
     copying.applied("leaf")
     lock.close()
-    assert copying.site["leaf"].db.value("select count(*) from other where n = 77") == 2000
+    assert copying.tree["leaf"].db.value("select count(*) from other where n = 77") == 2000
     copying.in_sync("leaf")
     copying.applied("leaf")
     copying.same("leaf", "t")
@@ -134,7 +134,7 @@ def test_a_lock_that_a_script_takes_is_seen_though_it_names_no_table_finding_10(
 ) -> None:
     copying.cascade()
     copying.tables("t", rows=2000)
-    copying.site.each(
+    copying.tree.each(
         """create function widen() returns void language plpgsql as
            $$ begin execute 'alter table ' || chr(116) || ' add column c int default 5'; end $$"""
     )
@@ -175,9 +175,9 @@ def retrying(copying: Copying) -> None:
 def test_a_copy_follows_its_worker_to_another_provider_finding_3(
     copying: Copying, writing, snapshot: bool
 ) -> None:
-    site = copying.site
+    tree = copying.tree
     copying.cascade()
-    site.node("branch", "branch", "root")
+    tree.node("branch", "branch", "root")
     copying.worker("branch")
     copying.tables("t", rows=1000)
     copying.worker("leaf")
@@ -185,8 +185,8 @@ def test_a_copy_follows_its_worker_to_another_provider_finding_3(
     copying.subscribe("leaf", "t", **({"copy_node": "root"} if snapshot else {}))
     copying.until(lambda: state(copying) not in (None, "in-copy"))
     # The worker stands still; meanwhile it is given another provider.
-    leaf, branch = site["leaf"], site["branch"]
-    writer = writing(site["root"].db, *WRITES)
+    leaf, branch = tree["leaf"], tree["branch"]
+    writer = writing(tree["root"].db, *WRITES)
     tick = leaf.state("completed_tick")
     only = {"branch": copying.workers["branch"]}
     workers, copying.workers = copying.workers, only
@@ -207,7 +207,7 @@ def test_a_copy_follows_its_worker_to_another_provider_finding_3(
 def test_foreign_keys_come_back_also_those_of_other_tables_finding_9(copying: Copying, big) -> None:
     copying.cascade()
     copying.tables("t", "late", rows=2000)
-    leaf = copying.site["leaf"].db
+    leaf = copying.tree["leaf"].db
     leaf.execute(
         """create table outside (id int primary key, t_id int references t, x int references t);
            insert into t (id) values (1); insert into outside values (1, 1, null);
@@ -234,7 +234,7 @@ def test_foreign_keys_come_back_also_those_of_other_tables_finding_9(copying: Co
 def test_old_rows_can_be_read_until_a_small_copy_is_there_finding_11(copying: Copying) -> None:
     copying.cascade()
     copying.tables("t", rows=100)
-    leaf = copying.site["leaf"].db
+    leaf = copying.tree["leaf"].db
     leaf.execute("insert into t (id, a) values (1, 'old')")
     reader = Held(copying, "select * from t")  # holds a lock up to the end
     copying.worker("leaf")
@@ -254,11 +254,11 @@ def test_states_that_a_dead_copy_of_3_x_left_are_recovered_finding_3(
 ) -> None:
     copying.cascade()
     copying.tables("t", rows=500)
-    site = copying.site
+    tree = copying.tree
     copying.worker("leaf")
     copying.applied("leaf")
     copying.subscribe("leaf", "t")
-    leaf, root = site["leaf"], site["root"]
+    leaf, root = tree["leaf"], tree["root"]
     if kind != "in-copy":
         # As 3.x leaves it: rows of a snapshot, the copy's consumer before it.
         tick = root.events.last_tick()
@@ -291,18 +291,18 @@ def test_a_snapshot_that_3_x_left_is_used_at_its_own_node_only_finding_1(
 ) -> None:
     copying.cascade()
     copying.tables("t", rows=50)
-    site = copying.site
+    tree = copying.tree
     copying.worker("leaf")
     copying.applied("leaf")
-    root, leaf = site["root"].db, site["leaf"]
+    root, leaf = tree["root"].db, tree["leaf"]
     leaf.add_table("public.t", **({"copy_node": "gone"} if foreign else {}))
     root.execute("update t set n = 1")  # the rows below have it already
     snapshot = root.value("select txid_current_snapshot()")
     if foreign:
         leaf.db.execute("update londiste.table_info set table_attrs = 'copy_node=branch'")
-        site.node("branch", "branch", "root").add_location(leaf)
-        leaf.add_location(site["branch"])
-        site["branch"].db.execute("create table t (id int primary key, a text, n int)")
+        tree.node("branch", "branch", "root").add_location(leaf)
+        leaf.add_location(tree["branch"])
+        tree["branch"].db.execute("create table t (id int primary key, a text, n int)")
         copying.worker("branch")
         copying.subscribe("branch", "t")
     leaf.db.execute("set session_replication_role = replica")

@@ -36,7 +36,7 @@ def test_dispatch_divides_by_a_column(handler_lab, native):
     handler_lab.root.execute("update t set t = 'x' where id < 5; delete from t where id = 9")
     handler_lab.run()
     assert parts(handler_lab) == ["t_2020_01", "t_2020_02", "t_2020_03", "t_2020_04"]
-    assert handler_lab.rows("public.t") == handler_lab.site["root"].rows("t")
+    assert handler_lab.rows("public.t") == handler_lab.tree["root"].rows("t")
     assert handler_lab.leaf.value("select count(*) from only t_2020_02") == 4
     handler_lab.root.execute("truncate t")
     handler_lab.run()
@@ -102,7 +102,7 @@ def test_dispatch_stops_at_a_row_without_time(handler_lab):
     handler_lab.run()
     handler_lab.add("public.t", "daily_field(part_field=day)")
     handler_lab.root.execute("insert into t values (1, null)")
-    handler_lab.site.tick()
+    handler_lab.tree.tick()
     fail_step(handler_lab.worker, r"event \d+: table public.t: part_field day has no value")
 
 
@@ -122,29 +122,29 @@ public.t:
 """
 
 
-def test_obfuscation_is_the_same_in_copy_apply_and_events(site, cfg_keys):
+def test_obfuscation_is_the_same_in_copy_apply_and_events(tree, cfg_keys):
     cfg_keys["obfuscator_map"].write_text(MAP, encoding="utf-8")
-    site.root()
-    site.node("branch", "branch", "root")
+    tree.root()
+    tree.node("branch", "branch", "root")
     columns = "id int primary key, name text, mail text, big text, has text, doc jsonb, hidden text"
-    site.each(f"create table t ({columns}, other text)")
-    site["branch"].db.execute("alter table t drop hidden, drop other")
-    site["root"].add_table("public.t", "backup")
-    worker = site.worker("branch", **cfg_keys)
-    site.tick()
+    tree.each(f"create table t ({columns}, other text)")
+    tree["branch"].db.execute("alter table t drop hidden, drop other")
+    tree["root"].add_table("public.t", "backup")
+    worker = tree.worker("branch", **cfg_keys)
+    tree.tick()
     run_workers(worker)
-    site["branch"].add_table("public.t", handler="obfuscate")
+    tree["branch"].add_table("public.t", handler="obfuscate")
     doc = '{"a": [1], "b": "x", "more": {"c": 5, "d": 6}, "z": 1}'
     row = {"id": "1", "name": "Ann", "mail": "a@b", "big": "", "has": "", "doc": doc,
            "hidden": "h", "other": "o"}  # fmt: skip
-    site["root"].db.execute(
+    tree["root"].db.execute(
         f"insert into t ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})",
         tuple(row.values()),
     )
-    site["root"].db.execute("update t set hidden = 'changed'")
-    site.tick()
+    tree["root"].db.execute("update t set hidden = 'changed'")
+    tree.tick()
     run_workers(worker)
-    ((number, name, mail, big, has, doc),) = site["branch"].rows("t")
+    ((number, name, mail, big, has, doc),) = tree["branch"].rows("t")
     assert (number, has, doc["a"], doc["more"]) == (1, "false", [1], {"c": True})
     assert len(name) == 36
     assert name != "Ann"
@@ -155,7 +155,7 @@ def test_obfuscation_is_the_same_in_copy_apply_and_events(site, cfg_keys):
     assert {**copied, "doc": json.loads(copied["doc"])} == {
         "id": "1", "name": name, "mail": mail, "big": big, "has": has, "doc": doc
     }  # fmt: skip
-    text = str(site["branch"].db.query("select * from pgq.event_template"))
+    text = str(tree["branch"].db.query("select * from pgq.event_template"))
     assert name in text
     assert "Ann" not in text
     assert "changed" not in text

@@ -149,7 +149,7 @@ def test_a_batch_that_failed_leaves_nothing_with_handlers(handler_lab):
             f"insert into {name} select n, '2020-02-02', n from generate_series(1, 4) n"
         )
     handler_lab.leaf.execute("alter table shard add check (id < 4)")
-    handler_lab.site.tick()
+    handler_lab.tree.tick()
     for _ in range(2):
         fail_step(handler_lab.worker, r"event \d+ cannot be applied: .*shard_id_check")
     handler_lab.leaf.execute("alter table shard drop constraint shard_id_check")
@@ -184,7 +184,7 @@ def test_bulk_methods_and_order_of_truncate(handler_lab):
         )
     handler_lab.run()
     for method in ("0", "1", "2"):
-        assert handler_lab.rows(f"public.m{method}") == handler_lab.site["root"].rows(
+        assert handler_lab.rows(f"public.m{method}") == handler_lab.tree["root"].rows(
             f"m{method}"
         ), method
         assert len(handler_lab.rows(f"public.m{method}")) == 600
@@ -202,20 +202,20 @@ def test_merged_replaces_rows_that_are_there(handler_lab):
     assert handler_lab.rows("public.m", "t") == [("new",)]
 
 
-def test_applyfn_is_told_of_tick_and_event_in_order(site, cfg_keys):
-    site.root()
-    site.node("branch", "branch", "root")
-    for node in site.nodes.values():
+def test_applyfn_is_told_of_tick_and_event_in_order(tree, cfg_keys):
+    tree.root()
+    tree.node("branch", "branch", "root")
+    for node in tree.nodes.values():
         node.db.execute(f"create table t ({COLUMNS}); {FUNCTIONS}")
-    site["root"].add_table("public.t")
-    worker = site.worker("branch", **cfg_keys)
-    site.tick()
+    tree["root"].add_table("public.t")
+    worker = tree.worker("branch", **cfg_keys)
+    tree.tick()
     run_workers(worker)
-    site["branch"].add_table("public.t", handler="applyfn(func_name=take&func_conf=c%26d)")
-    site["root"].db.execute("insert into t values (1, null, 'it''s'); delete from t")
-    tick = site.tick()
+    tree["branch"].add_table("public.t", handler="applyfn(func_name=take&func_conf=c%26d)")
+    tree["root"].db.execute("insert into t values (1, null, 'it''s'); delete from t")
+    tick = tree.tick()
     run_workers(worker)
-    rows = site["branch"].db.query("select * from taken order by id::int")
+    rows = tree["branch"].db.query("select * from taken order by id::int")
     assert [(row[0], row[1], row[3], row[5]) for row in rows] == [
         ("c&d", str(tick), "I:id", "public.t"), ("c&d", str(tick), "D:id", "public.t")
     ]  # fmt: skip
@@ -252,32 +252,32 @@ def test_qsplitter_hands_events_to_another_queue(handler_lab):
     assert handler_lab.rows("public.t") == []
 
 
-def test_shards_divide_rows_also_for_those_below(site, cfg_keys):
-    site.root()
-    site.node("branch", "branch", "root")
-    for node in site.nodes.values():
+def test_shards_divide_rows_also_for_those_below(tree, cfg_keys):
+    tree.root()
+    tree.node("branch", "branch", "root")
+    for node in tree.nodes.values():
         node.db.execute(f"create table t ({COLUMNS}); {FUNCTIONS}")
-    site["root"].add_table("public.t", "ev_extra3='hash='||partconf.get_hash_raw(id)")
-    worker = site.worker("branch", **cfg_keys)
-    site.tick()
+    tree["root"].add_table("public.t", "ev_extra3='hash='||partconf.get_hash_raw(id)")
+    worker = tree.worker("branch", **cfg_keys)
+    tree.tick()
     run_workers(worker)
-    site["branch"].add_table("public.t", handler="shard(key=id)")
-    site["root"].db.execute("insert into t select n, null, n from generate_series(1, 10) n")
-    site["root"].db.execute("delete from t where id > 8")
-    site.tick()
+    tree["branch"].add_table("public.t", handler="shard(key=id)")
+    tree["root"].db.execute("insert into t select n, null, n from generate_series(1, 10) n")
+    tree["root"].db.execute("delete from t where id > 8")
+    tree.tick()
     run_workers(worker)
-    assert site["branch"].rows("t", "id") == [(2,), (4,), (6,), (8,)]
+    assert tree["branch"].rows("t", "id") == [(2,), (4,), (6,), (8,)]
     query = "select distinct ev_data from pgq.event_template where ev_extra1 = 'public.t'"
-    assert len(site["branch"].db.query(query)) == 5
-    site["branch"].db.execute("drop table partconf.conf")
-    site["branch"].db.execute(
+    assert len(tree["branch"].db.query(query)) == 5
+    tree["branch"].db.execute("drop table partconf.conf")
+    tree["branch"].db.execute(
         "create table partconf.conf as select 1 as part_nr, 1 as max_part"  # as Skytools 3.2
     )
-    site["root"].db.execute("update t set t = 'x'")
-    site["root"].db.execute("delete from t where id = 1")
-    site.tick()
+    tree["root"].db.execute("update t set t = 'x'")
+    tree["root"].db.execute("delete from t where id = 1")
+    tree.tick()
     run_workers(worker)  # its rows are on another node: none is touched here
-    assert site["branch"].rows("t", "id, t") == [(2, "2"), (4, "4"), (6, "6"), (8, "8")]
+    assert tree["branch"].rows("t", "id, t") == [(2, "2"), (4, "4"), (6, "6"), (8, "8")]
 
 
 def test_a_shard_that_is_none_is_refused(handler_lab):

@@ -21,13 +21,13 @@ create table "Odd ""näme" ("a b" int, "&=%%" text, primary key ("&=%%", "a b"),
 
 
 @pytest.fixture
-def pair(site):
-    site.root()
-    site.each(TABLES)
-    site["root"].add_table("public.t")
-    site["root"].add_table('public.Odd "näme')
-    site.tick()
-    return site
+def pair(tree):
+    tree.root()
+    tree.each(TABLES)
+    tree["root"].add_table("public.t")
+    tree["root"].add_table('public.Odd "näme')
+    tree.tick()
+    return tree
 
 
 @pytest.fixture
@@ -38,10 +38,10 @@ def leaf(pair):
     return pair["leaf"]
 
 
-def same(site, *tables):
+def same(tree, *tables):
     for table in tables:
-        assert site["leaf"].rows(table) == site["root"].rows(table)
-    return len(site["root"].rows(tables[0]))
+        assert tree["leaf"].rows(table) == tree["root"].rows(table)
+    return len(tree["root"].rows(tables[0]))
 
 
 def test_changes_of_rows_arrive(pair, leaf):
@@ -121,61 +121,61 @@ def test_an_update_that_finds_no_row_stops(pair, leaf):
     assert same(pair, "t") == 3
 
 
-def chain(site, tables=TABLES):
+def chain(tree, tables=TABLES):
     """Make root -> branch -> leaf, with table t on all."""
-    site.root()
-    site.node("branch", "branch", "root")
-    site.node("leaf", "leaf", "branch")
-    site.each(tables)
-    site["root"].add_table("public.t")
-    workers = [site.worker("branch"), site.worker("leaf")]
-    site.tick()
+    tree.root()
+    tree.node("branch", "branch", "root")
+    tree.node("leaf", "leaf", "branch")
+    tree.each(tables)
+    tree["root"].add_table("public.t")
+    workers = [tree.worker("branch"), tree.worker("leaf")]
+    tree.tick()
     run_workers(*workers)
     for name in ("branch", "leaf"):
-        site[name].add_table("public.t")
+        tree[name].add_table("public.t")
     return workers
 
 
-def test_a_branch_hands_on_what_it_applies(site):
-    workers = chain(site)
-    db = site["root"].db
+def test_a_branch_hands_on_what_it_applies(tree):
+    workers = chain(tree)
+    db = tree["root"].db
     db.execute("insert into t (id, a) select n, 'x' from generate_series(1, 700) n")
     db.execute("update t set a = 'y' where id % 2 = 0; delete from t where id % 3 = 0")
-    site.tick()
+    tree.tick()
     run_workers(*workers)
-    rows = site["root"].rows("t")
+    rows = tree["root"].rows("t")
     assert len(rows) == 467
     for name in ("branch", "leaf"):
-        assert site[name].rows("t") == rows
+        assert tree[name].rows("t") == rows
     query = """select ev_id, ev_type, ev_data, ev_extra1 from pgq.event_template
         where ev_type not like 'pgq%' order by 1"""
-    assert site["branch"].db.query(query) == db.query(query)
+    assert tree["branch"].db.query(query) == db.query(query)
 
 
-def test_a_batch_of_many_slices(site):
-    workers = chain(site)
+def test_a_batch_of_many_slices(tree):
+    workers = chain(tree)
     workers[0].close()
-    workers[0] = site.worker("branch", apply_slice_rows=7)
-    db = site["root"].db
+    workers[0] = tree.worker("branch", apply_slice_rows=7)
+    db = tree["root"].db
     db.execute("insert into t (id, a) select n, 'x' from generate_series(1, 100) n")
     db.execute("update t set a = 'y' where id % 2 = 0; delete from t where id % 3 = 0")
     db.execute("insert into t (id, a) select n, 'z' from generate_series(101, 1600) n")
-    site.tick()
+    tree.tick()
     run_workers(*workers)
     for name in ("branch", "leaf"):
-        assert site[name].rows("t") == site["root"].rows("t")
+        assert tree[name].rows("t") == tree["root"].rows("t")
 
 
-def test_users_cannot_write_to_tables_of_branch_and_leaf(site):
-    chain(site)
+def test_users_cannot_write_to_tables_of_branch_and_leaf(tree):
+    chain(tree)
     for name in ("branch", "leaf"):
         with pytest.raises(DatabaseError):
-            site[name].db.execute("insert into t (id) values (1)")
+            tree[name].db.execute("insert into t (id) values (1)")
 
 
-def test_scripts_run_in_their_place(site):
-    workers = chain(site)
-    db = site["root"].db
+def test_scripts_run_in_their_place(tree):
+    workers = chain(tree)
+    db = tree["root"].db
     db.execute("insert into t (id, a) values (1, 'x')")
     attrs = scripts.Attributes.of_script("--*-- Local-Table: public.t\n").encode()
     text = "alter table @public.t@ add new int default 5;"
@@ -184,12 +184,12 @@ def test_scripts_run_in_their_place(site):
         root.execute("update t set new = 6, a = 'y'")
         root.commit()
     db.execute("insert into t (id, new) values (2, 7)")
-    site["leaf"].db.execute("set session_replication_role = replica")
-    site.tick()
+    tree["leaf"].db.execute("set session_replication_role = replica")
+    tree.tick()
     run_workers(*workers)
     for name in ("branch", "leaf"):
-        assert site[name].rows("t", "id, a, new") == [(1, "y", 6), (2, None, 7)]
-        applied = site[name].db.query(
+        assert tree[name].rows("t", "id, a, new") == [(1, "y", 6), (2, None, 7)]
+        applied = tree[name].db.query(
             "select execute_file, execute_attrs from londiste.applied_execute"
         )
         assert applied == [("1.sql", "local-table=public.t")]
@@ -197,109 +197,109 @@ def test_scripts_run_in_their_place(site):
     assert 'apply_events_total{operation="execute",queue="q"} 1.0' in text
 
 
-def test_a_script_at_fault_is_named(site):
-    workers = chain(site)
-    db = site["root"].db
-    site["leaf"].db.execute("create table extra (id int)")
+def test_a_script_at_fault_is_named(tree):
+    workers = chain(tree)
+    db = tree["root"].db
+    tree["leaf"].db.execute("create table extra (id int)")
     with closing(Database("r", db.conninfo)) as root:
         script = scripts.Script("2.sql", "select 1; create table extra (id int);", None)
         assert scripts.run(root, "q", script, root=True)
         root.commit()
-    site.tick()
+    tree.tick()
     run_workers(workers[0])
     fail_step(
         workers[1], r'2\.sql: .*relation "extra" already exists; statement: create table extra'
     )
-    site["leaf"].db.execute("drop table extra")
+    tree["leaf"].db.execute("drop table extra")
     run_workers(*workers)
-    assert site["leaf"].rows("extra") == []
+    assert tree["leaf"].rows("extra") == []
 
 
-def test_tables_and_sequences_become_known_and_are_forgotten(site):
-    workers = chain(site)
-    db = site["root"].db
-    site.each("create sequence s1; create sequence s2; create table u (id int primary key)")
-    site["root"].add_table("public.u")
-    site["root"].add_seq("public.s1")
-    site["root"].add_seq("public.s2")
-    site.tick()
+def test_tables_and_sequences_become_known_and_are_forgotten(tree):
+    workers = chain(tree)
+    db = tree["root"].db
+    tree.each("create sequence s1; create sequence s2; create table u (id int primary key)")
+    tree["root"].add_table("public.u")
+    tree["root"].add_seq("public.s1")
+    tree["root"].add_seq("public.s2")
+    tree.tick()
     run_workers(*workers)
-    leaf = site["leaf"]
+    leaf = tree["leaf"]
     assert [one.name for one in api.tables(leaf.db, "q")] == ["public.t", "public.u"]
     assert [one.name for one in api.sequences(leaf.db, "q")] == ["public.s1", "public.s2"]
     leaf.add_seq("public.s1")
     leaf.add_table("public.u")
     db.execute("insert into u values (1); select setval('s1', 100000)")
-    root = site.worker("root")
+    root = tree.worker("root")
     root.step()
-    site.tick()
+    tree.tick()
     run_workers(*workers)
     assert leaf.db.value("select last_value from s1") >= 100000
     api.remove_table(db, "q", "public.u")
     api.remove_seq(db, "q", "public.s2")
-    site.tick()
+    tree.tick()
     run_workers(*workers)
     assert [one.name for one in api.tables(leaf.db, "q")] == ["public.t"]
     assert [one.name for one in api.sequences(leaf.db, "q")] == ["public.s1"]
     assert leaf.rows("u") == [(1,)]
 
 
-def test_register_keys_keep_tables_out(site):
-    site.root()
-    site.node("leaf", "leaf", "root")
-    site.each("create table a (id int primary key); create table b (id int primary key)")
-    site.each("create table c (id int primary key); create sequence s1; create sequence s2")
+def test_register_keys_keep_tables_out(tree):
+    tree.root()
+    tree.node("leaf", "leaf", "root")
+    tree.each("create table a (id int primary key); create table b (id int primary key)")
+    tree.each("create table c (id int primary key); create sequence s1; create sequence s2")
     for name in "abc":
-        site["root"].add_table(f"public.{name}")
+        tree["root"].add_table(f"public.{name}")
     for name in ("s1", "s2"):
-        site["root"].add_seq(f"public.{name}")
-    worker = site.worker(
+        tree["root"].add_seq(f"public.{name}")
+    worker = tree.worker(
         "leaf", register_only_tables=("a", "public.b"), register_skip_tables=("public.b",),
         register_skip_seqs=("s1",),
     )  # fmt: skip
-    site.tick()
+    tree.tick()
     run_workers(worker)
-    leaf = site["leaf"].db
+    leaf = tree["leaf"].db
     assert [one.name for one in api.tables(leaf, "q")] == ["public.a"]
     assert [one.name for one in api.sequences(leaf, "q")] == ["public.s2"]
 
 
-def test_a_renamed_table_is_truncated_too(site):
-    site.root()
-    site.node("branch", "branch", "root")
-    site.node("leaf", "leaf", "branch")
-    site["root"].db.execute("create table here (id int primary key)")
-    site["branch"].db.execute("create table there (id int primary key)")
-    site["leaf"].db.execute("create table yonder (id int primary key)")
-    site["root"].add_table("public.t", dest="public.here")
-    workers = [site.worker("branch"), site.worker("leaf")]
-    site.tick()
+def test_a_renamed_table_is_truncated_too(tree):
+    tree.root()
+    tree.node("branch", "branch", "root")
+    tree.node("leaf", "leaf", "branch")
+    tree["root"].db.execute("create table here (id int primary key)")
+    tree["branch"].db.execute("create table there (id int primary key)")
+    tree["leaf"].db.execute("create table yonder (id int primary key)")
+    tree["root"].add_table("public.t", dest="public.here")
+    workers = [tree.worker("branch"), tree.worker("leaf")]
+    tree.tick()
     run_workers(*workers)
-    site["branch"].add_table("public.t", dest="public.there")
-    site["leaf"].add_table("public.t", dest="public.yonder")
-    site["root"].db.execute(
+    tree["branch"].add_table("public.t", dest="public.there")
+    tree["leaf"].add_table("public.t", dest="public.yonder")
+    tree["root"].db.execute(
         "insert into here values (1); truncate here; insert into here values (2)"
     )
-    site.tick()
+    tree.tick()
     run_workers(*workers)
-    assert site["branch"].rows("there") == [(2,)]
-    assert site["leaf"].rows("yonder") == [(2,)]
+    assert tree["branch"].rows("there") == [(2,)]
+    assert tree["leaf"].rows("yonder") == [(2,)]
 
 
-def test_local_only_reads_what_is_here(site):
-    site.root()
-    site.node("leaf", "leaf", "root")
-    site.each("create table a (id int primary key); create table b (id int primary key)")
-    site["root"].add_table("public.a")
-    site["root"].add_table("public.b")
-    worker = site.worker("leaf", local_only=True)
-    site.tick()
+def test_local_only_reads_what_is_here(tree):
+    tree.root()
+    tree.node("leaf", "leaf", "root")
+    tree.each("create table a (id int primary key); create table b (id int primary key)")
+    tree["root"].add_table("public.a")
+    tree["root"].add_table("public.b")
+    worker = tree.worker("leaf", local_only=True)
+    tree.tick()
     run_workers(worker)
-    site["leaf"].add_table("public.a")
-    site["root"].db.execute("insert into a values (1); insert into b values (1)")
-    site.tick()
+    tree["leaf"].add_table("public.a")
+    tree["root"].db.execute("insert into a values (1); insert into b values (1)")
+    tree.tick()
     run_workers(worker)
-    assert site["leaf"].rows("a") == [(1,)]
+    assert tree["leaf"].rows("a") == [(1,)]
     assert worker.replay.out.outcome.applied == {}
 
 
@@ -319,33 +319,33 @@ def test_a_table_added_while_the_worker_runs_misses_nothing(pair, leaf):
     assert leaf.rows("late") == [(1,)]
 
 
-def test_partitions_are_merged_and_handed_to_the_combined_queue(site):
-    queue = site.root("whole", queue="whole")
+def test_partitions_are_merged_and_handed_to_the_combined_queue(tree):
+    queue = tree.root("whole", queue="whole")
     for number in (1, 2):
-        site.root(f"part{number}", queue=f"part{number}")
-        site.node("leaf", f"from{number}", f"part{number}", db=queue.db, combined="whole")
-    site.node("leaf", "below", "whole")
-    site.each("create table if not exists t (id int primary key, a text)")
+        tree.root(f"part{number}", queue=f"part{number}")
+        tree.node("leaf", f"from{number}", f"part{number}", db=queue.db, combined="whole")
+    tree.node("leaf", "below", "whole")
+    tree.each("create table if not exists t (id int primary key, a text)")
     for number in (1, 2):
-        site[f"part{number}"].add_table("public.t")
-        site.tick(f"part{number}")
-    workers = [site.worker(name) for name in ("from1", "from2", "below")]
+        tree[f"part{number}"].add_table("public.t")
+        tree.tick(f"part{number}")
+    workers = [tree.worker(name) for name in ("from1", "from2", "below")]
     run_workers(*workers)
-    site["from1"].add_table("public.t", "merge_all")
-    site.tick("whole")
+    tree["from1"].add_table("public.t", "merge_all")
+    tree.tick("whole")
     run_workers(*workers)
-    site["below"].add_table("public.t")
+    tree["below"].add_table("public.t")
     for number in (1, 2):
-        db = site[f"part{number}"].db
+        db = tree[f"part{number}"].db
         db.execute("insert into t select n * 10 + %s, 'x' from generate_series(1, 5) n", (number,))
         db.execute("delete from t where id > 40")
-        site.tick(f"part{number}")
+        tree.tick(f"part{number}")
     run_workers(*workers)
-    site.tick("whole")
+    tree.tick("whole")
     run_workers(*workers)
     rows = [(n * 10 + p, "x") for n in range(1, 4) for p in (1, 2)]
-    assert site["whole"].rows("t") == rows
-    assert site["below"].rows("t") == rows
+    assert tree["whole"].rows("t") == rows
+    assert tree["below"].rows("t") == rows
 
 
 def test_an_event_of_unknown_type_stops_the_worker(pair, leaf):

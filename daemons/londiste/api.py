@@ -120,6 +120,11 @@ def _do(db: Database, statement: str, *args: Any) -> Answer:
     return Answer(row[0], row[1])
 
 
+_MERGED_WITH = """select t.queue_name
+      from londiste.table_info t join pgq_node.node_info n using (queue_name)
+     where t.local and n.node_type <> 'root' and t.queue_name <> %s
+       and coalesce(t.dest_table, t.table_name) = %s
+     order by 1"""
 # A row that is changed gets another number and another place.
 _TABLES_VERSION = """select md5(coalesce(string_agg(xmin::text || ctid::text, ',' order by nr), ''))
     from londiste.table_info where queue_name = %s"""
@@ -158,6 +163,11 @@ def _table(row: Row) -> TableInfo:
         copy_pos=position or 0,
         dest=dest or "",
     )
+
+
+def merged_with(db: Database, queue: str, dest: str) -> list[str]:
+    """Return the other queues whose rows come into the same table."""
+    return [row[0] for row in db.query(_MERGED_WITH, (queue, dest))]
 
 
 def tables(db: Database, queue: str) -> list[TableInfo]:

@@ -90,6 +90,10 @@ class Upstream:
             return one
         raise SkytoolsError(f"node {self.local.node_name} is the root: it has no provider")
 
+    def merged_with(self, table: TableInfo) -> list[str]:
+        """Return the other queues whose rows come into a table of the local node."""
+        return api.merged_with(self._local, self.queue, table.dest)
+
     def root(self) -> Above:
         """Return the root, or the highest node that is known."""
         return list(self)[-1]

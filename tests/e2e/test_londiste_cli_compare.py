@@ -165,3 +165,19 @@ def test_repair_writes_a_script_that_makes_equal(chain, cli):
     shown = cli("leaf", "repair", "--all", "--apply", "--sort-bufsize=30%").err
     assert f"finished {ODD}: src: 500 rows, dst: 500 rows, missed: 9 inserts, 0 updates, 9" in shown
     cli("leaf", "compare")
+
+
+def test_repair_of_a_merged_table_does_not_delete_what_other_queues_bring(chain, cli):
+    leaf = chain["leaf"].db
+    leaf.query("select pgq_node.register_location('more', %s, 'dbname=x', false)", ("leaf",))
+    leaf.query("select pgq_node.register_location('more', %s, 'dbname=y', false)", ("top",))
+    leaf.query("select pgq_node.create_node('more', 'leaf', 'leaf', 'w', 'top', 1, null)")
+    leaf.execute(
+        "insert into londiste.table_info (queue_name, table_name, dest_table, local,"
+        " merge_state)"
+        " values ('more', 'public.acc', 'x.acc', true, 'ok')"
+    )
+    told = cli("leaf", "repair", "acc", "--apply", code=1).err
+    assert "has rows of queue more too, which would be deleted" in told
+    assert "--repair-where" in told
+    cli("leaf", "repair", "acc", "--apply", "--repair-where=id > 0")

@@ -113,6 +113,6 @@ def test_keys_that_need_4_0_say_so(source, start, wait_until):
     client = start(PLAIN.replace("event.data)", "1 / 0)"), max_tries=2, batch_tries=1)
     client.wait_output("registered")
     insert(source, 3)
-    client.wait_output("function pgq.fail_events")
+    client.wait_output("max_tries needs PgQ 4.0 in the database")
     assert source.value("select current_batch from pgq.get_consumer_info('q', 'c')") is not None
     assert ledger(source) == []

@@ -65,6 +65,8 @@ def repair(
     """Repair tables one after the other; scripts go to `folder`. `where`: only such rows."""
     found = []
     for table in tables:
+        if not where:
+            _require_sole_source(session, table)
         pair = session.pair(table, where)
         _require_key(pair)
         one = Repair(table.name, pair.tick)
@@ -78,6 +80,15 @@ def repair(
         log.info("%s", one)
         found.append(one)
     return found
+
+
+def _require_sole_source(session: Session, table: TableInfo) -> None:
+    others = session.upstream.merged_with(table)
+    if others:
+        raise SkytoolsError(
+            f"{table.name}: has rows of queue {', '.join(others)} too, which would be deleted; say"
+            f" which rows are those of queue {session.cfg.queue_name} by --repair-where"
+        )
 
 
 def _require_key(pair: Pair) -> None:

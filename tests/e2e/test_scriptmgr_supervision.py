@@ -205,8 +205,9 @@ def test_status_and_readiness_of_helpers_count_for_their_job(site: Site) -> None
         import subprocess
         if "child" in sys.argv:
             notify("READY=1\\nSTATUS=from a helper")
+            sys.stdin.read()  # of one that has ended nobody knows whose it was
             sys.exit()
-        subprocess.run([sys.executable, __file__, "child"])
+        helper = subprocess.Popen([sys.executable, __file__, "child"], stdin=subprocess.PIPE)
         while True:
             signal.pause()
         """

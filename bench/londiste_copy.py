@@ -70,7 +70,7 @@ class Tables(apply.Pair):
 
     def synced(self, *tables: str) -> bool:
         """Tell whether tables are in sync."""
-        raise NotImplementedError
+        raise AssertionError(f"{type(self).__name__} must define synced()")
 
     def copy(self, *tables: str) -> float:
         """Return the seconds until tables are in sync."""

@@ -10,13 +10,13 @@ import logging
 from collections.abc import Mapping
 from typing import ClassVar
 
-from skytools.core.config import REQUIRED, DaemonConfig, option, settings
-from skytools.core.db import Database, check_conninfo
+from skytools.core.config import DaemonConfig, option, settings
+from skytools.core.db import Database
 from skytools.core.errors import TransientError
 from skytools.core.program import main as run_main
 from skytools.pgq import Batch, LocalConsumer, LocalConsumerConfig
 from skytools.pgq.batch import BatchReader
-from skytools.pgq.rows import check_statement, is_row_change, query_arguments
+from skytools.pgq.statement import filter_option, run_for_each, statement_option, target_option
 
 log = logging.getLogger("skytools")
 
@@ -25,23 +25,9 @@ log = logging.getLogger("skytools")
 class SimpleLocalConfig(LocalConsumerConfig):
     """Keys of simple_local_consumer."""
 
-    dst_db: str = option(
-        REQUIRED,
-        "Where the statement is run: libpq connect string.",
-        check=check_conninfo,
-        example="dbname=target host=127.0.0.1",
-    )
-    dst_query: str = option(
-        REQUIRED,
-        "Statement for each row event, in a transaction of its own. %(name)s (in the file:"
-        " %%(name)s) is a column of the row; pgq.tick_id, pgq.ev_id, pgq.ev_time, pgq.ev_type,"
-        " pgq.ev_data, pgq.ev_extra1 to 4 are of the event.",
-        check=check_statement,
-        example="select mail.welcome(%%(email)s, %%(pgq.ev_id)s)",
-    )
-    consumer_filter: str = option(
-        "", "SQL condition over the columns of events, instead of table_filter."
-    )
+    dst_db: str = target_option()
+    dst_query: str = statement_option()
+    consumer_filter: str = filter_option()
     sql_retry: bool = option(
         False,
         "When the connection to dst_db fails, try the statement again instead of the batch, after"
@@ -75,9 +61,7 @@ class SimpleLocalConsumer(LocalConsumer):
     def process_batch(self, batch: Batch) -> None:
         """Run the statement for each event of logutriga's format; others are passed over."""
         self.target.check_lifetime()
-        for event in batch:
-            if is_row_change(event):
-                self._execute(query_arguments(event, batch.tick.id))
+        run_for_each(batch, self._execute)
 
     def _execute(self, arguments: Mapping[str, object]) -> None:
         cfg, clock = self.cfg, self.ctx.clock

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import skytools
+from skytools.core.arguments import overrides_of
 from skytools.core.cli import Output, guard
 from skytools.core.errors import ConfigError, UsageError
 from skytools.core.template import render_ini
@@ -163,7 +164,7 @@ def _request(opts: argparse.Namespace) -> Request:
     level = logging.ERROR if opts.quiet else logging.DEBUG if opts.verbose else logging.INFO
     if opts.instance and ini:
         raise UsageError("-I and an INI exclude each other: -I NAME means /etc/skytools-NAME.ini")
-    overrides = _overrides(opts.set)
+    overrides = overrides_of(opts.set)
     return Request(
         command=command,
         manager=load_manager(ini, opts.instance, overrides),
@@ -211,13 +212,3 @@ def _require_allowed(opts: argparse.Namespace, command: str) -> None:
             raise UsageError(f"--{name} means nothing to {command}, only to {', '.join(allowed)}")
     if opts.daemon and command == "run":
         raise UsageError("-d: the manager stays in the foreground; let systemd run it")
-
-
-def _overrides(items: Sequence[str]) -> dict[str, str]:
-    out = {}
-    for item in items:
-        key, equals, value = item.partition("=")
-        if not equals or not key.strip():
-            raise UsageError(f"--set {item}: KEY=VALUE expected")
-        out[key.strip().lower()] = value.strip()
-    return out

@@ -12,7 +12,7 @@ from typing import NoReturn, TypeAlias
 
 import skytools
 from skytools.core import logs
-from skytools.core.arguments import arrange
+from skytools.core.arguments import arrange, overrides_of
 from skytools.core.cli import Output, guard
 from skytools.core.config import load
 from skytools.core.errors import UsageError
@@ -131,7 +131,7 @@ def _main(args: list[str], words: list[str]) -> int:
 
 
 def _run(opts: argparse.Namespace) -> int:
-    loaded = load(LondisteConfig, opts.config, SERVICE, _overrides(opts.set))
+    loaded = load(LondisteConfig, opts.config, SERVICE, overrides_of(opts.set))
     cfg = loaded.config
     level = logging.WARNING if opts.quiet else logging.DEBUG if opts.verbose else logging.INFO
     logs.setup(level=level, console=True)
@@ -168,13 +168,3 @@ def _run_admin(opts: argparse.Namespace, cfg: LondisteConfig, out: Output) -> in
         hooks=LondisteHooks(cfg),
     )
     return run_admin(opts, site, out)
-
-
-def _overrides(items: Sequence[str]) -> dict[str, str]:
-    out = {}
-    for item in items:
-        key, equals, value = item.partition("=")
-        if not equals or not key.strip():
-            raise UsageError(f"--set {item}: KEY=VALUE expected")
-        out[key.strip().lower()] = value.strip()
-    return out

@@ -1,12 +1,25 @@
 # SPDX-License-Identifier: ISC
-"""Command lines with sub-commands whose switches may stand anywhere."""
+"""What command lines have in common: switches that may stand anywhere, --set KEY=VALUE."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Container, Iterable, Sequence
 
+from skytools.core.errors import UsageError
+
 HELP = ("-h", "--help")
+
+
+def overrides_of(items: Iterable[str]) -> dict[str, str]:
+    """Return key -> value of the switches --set KEY=VALUE. Raises UsageError."""
+    out = {}
+    for item in items:
+        key, equals, value = item.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"--set {item}: KEY=VALUE expected")
+        out[key.strip().lower()] = value.strip()
+    return out
 
 
 def arrange(parser: argparse.ArgumentParser, argv: Sequence[str]) -> list[str]:

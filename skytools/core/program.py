@@ -17,6 +17,7 @@ from typing import Any
 
 import skytools
 from skytools.core import logs, metrics
+from skytools.core.arguments import overrides_of
 from skytools.core.cli import guard
 from skytools.core.config import DaemonConfig, Loaded, load
 from skytools.core.errors import UsageError
@@ -68,7 +69,7 @@ def parser(daemon: type[Daemon[Any]], name: str) -> argparse.ArgumentParser:
 
 def _main(daemon: type[Daemon[Any]], name: str, argv: list[str]) -> int:
     opts = parser(daemon, name).parse_args(argv)
-    overrides = _overrides(opts.set)
+    overrides = overrides_of(opts.set)
     if opts.ini:
         section = daemon.service_name or name
         sys.stdout.write(render_ini(daemon.Config, section, daemon.description, overrides))
@@ -86,16 +87,6 @@ def _main(daemon: type[Daemon[Any]], name: str, argv: list[str]) -> int:
     if opts.command:
         return _command(daemon, opts, loaded.config)
     return _serve(daemon, opts, loaded, overrides)
-
-
-def _overrides(items: Sequence[str]) -> dict[str, str]:
-    out = {}
-    for item in items:
-        key, equals, value = item.partition("=")
-        if not equals or not key.strip():
-            raise UsageError(f"--set {item}: KEY=VALUE expected")
-        out[key.strip().lower()] = value.strip()
-    return out
 
 
 def _signal(cfg: DaemonConfig, what: str) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import skytools
+from skytools.core.arguments import overrides_of
 from skytools.core.cli import Output, guard
 from skytools.core.config import REQUIRED, DaemonConfig, load, option, settings
 from skytools.core.db import check_conninfo
@@ -75,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(args: list[str]) -> int:
     p = parser()
     opts = p.parse_args(arrange(p, args))
-    overrides = _overrides(opts.set)
+    overrides = overrides_of(opts.set)
     if opts.ini:
         sys.stdout.write(render_ini(AdminConfig, SECTION, PURPOSE, overrides))
         return 0
@@ -96,13 +97,3 @@ def _main(args: list[str]) -> int:
         extra_connstr=cfg.remote_extra_connstr,
     )
     return run_command(opts, site, Output(as_json=opts.json))
-
-
-def _overrides(items: Sequence[str]) -> dict[str, str]:
-    out = {}
-    for item in items:
-        key, equals, value = item.partition("=")
-        if not equals or not key.strip():
-            raise UsageError(f"--set {item}: KEY=VALUE expected")
-        out[key.strip().lower()] = value.strip()
-    return out

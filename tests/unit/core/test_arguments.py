@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Switches of command lines with sub-commands may stand anywhere."""
+"""Switches of command lines with sub-commands may stand anywhere; --set."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import argparse
 
 import pytest
 
-from skytools.core.arguments import arrange
+from skytools.core.arguments import arrange, overrides_of
+from skytools.core.errors import UsageError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,3 +44,10 @@ def test_help_of_a_command_is_about_the_command(capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit):
         p.parse_args(arrange(p, ["x.ini", "add", "--help"]))
     assert "--dest" in capsys.readouterr().out
+
+
+def test_values_of_set():
+    assert overrides_of(["Loop_Delay= 1", "db=a=b"]) == {"loop_delay": "1", "db": "a=b"}
+    for wrong in ("loop_delay", "=1", ""):
+        with pytest.raises(UsageError, match="KEY=VALUE expected"):
+            overrides_of([wrong])

@@ -64,7 +64,7 @@ class ManagerConfig(DaemonConfig):
         120.0, "Failures are forgotten after this time of being ready.", unit="s", min=1, max=86400
     )
     start_interval: float = option(
-        0.1, "Time between the starts of two jobs.", unit="s", min=0, max=60
+        0.02, "Time between the starts of two jobs.", unit="s", min=0, max=60
     )
 
 

@@ -121,7 +121,7 @@ def run_job(req: Request) -> int:  # noqa: RET503 - become() does not return
     if os.geteuid() == 0 and launch["user"]:
         raise SkytoolsError(f"user = {launch['user']}: run it as that user")
     sys.stdout.flush()
-    runjob.become(launch)
+    runjob.become(launch, os.environ)
 
 
 def signal_manager(req: Request) -> int:

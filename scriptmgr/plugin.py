@@ -27,6 +27,7 @@ from skytools.scriptmgr.mailbox import Mailbox
 from skytools.scriptmgr.outlet import last_line
 from skytools.scriptmgr.paths import Paths, make_user_folder
 from skytools.scriptmgr.relay import Relay
+from skytools.scriptmgr.runjob import DEATH_ENV, dying_with, inside_child
 from skytools.scriptmgr.shutdown import Shutdown
 from skytools.scriptmgr.summary import one_line
 from skytools.scriptmgr.systemd import SystemdNotifier
@@ -106,6 +107,8 @@ class Plugin:
         events.subscribe(events.ProcessStateEvent, self._on_process_state)
         self._record_exits()
         self._shorten_poll()
+        arm = dying_with(os.getpid()) if DEATH_ENV in os.environ else None
+        self.options.execve = inside_child(str(self.setup.paths.runtime), arm)
 
     def _record_exits(self) -> None:
         """Supervisord drops the status of an early death: note every status as it is reaped."""

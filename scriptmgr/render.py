@@ -86,8 +86,11 @@ def _program(job: Job, paths: Paths) -> str:
 
 
 def _command(name: str) -> str:
-    """Return the command: settings travel in jobs.json, so that it needs no quoting."""
-    return _value(f"{shlex.quote(sys.executable)} -m skytools.scriptmgr.runjob {name}")
+    """Return what supervisord is to run: the child takes the name and becomes the job (runjob).
+
+    Settings travel in jobs.json, so that nothing needs quoting; the program only has to exist.
+    """
+    return _value(f"{shlex.quote(sys.executable)} {name}")
 
 
 def _value(value: object) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""`scriptmgr run-job JOB`: become one job. Light: it is started for every start of every job.
+"""Become one job: the last step of a child of the manager, and of `scriptmgr run-job JOB`.
 
 Under a manager it reads jobs.json, which the manager has written; alone it reads the inis.
 """
@@ -11,7 +11,7 @@ import os
 import pwd
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -30,7 +30,7 @@ def dying_with(parent: int) -> Callable[[], None]:
 
     As systemd does with a control group: SIGKILL, because nobody would be left to escalate.
     """
-    import ctypes  # noqa: PLC0415 - costs a tenth of our time, and systemd makes it needless
+    import ctypes  # noqa: PLC0415 - slow, and systemd makes it needless
 
     libc = ctypes.CDLL(None, use_errno=True)
 
@@ -42,16 +42,17 @@ def dying_with(parent: int) -> Callable[[], None]:
     return arm
 
 
-def become(launch: dict[str, Any], parent: int | None = None) -> NoReturn:
-    """Replace this process with the job, which dies with the process `parent` when one is given.
+def become(
+    launch: dict[str, Any], inherited: Mapping[str, str], arm: Callable[[], None] | None = None
+) -> NoReturn:
+    """Replace this process with the job; `arm` is what dying_with() returned, if it is to.
 
     Ends with 75 (try again) when that fails.
     """
-    env = {**os.environ, **launch["env"], GROUP_ENV: str(os.getpid())}
+    env = {**inherited, **launch["env"], GROUP_ENV: str(os.getpid())}
     env.pop(DEATH_ENV, None)
     for name in [name for name in env if name.startswith("SUPERVISOR_")]:
         del env[name]
-    arm = dying_with(parent) if parent is not None else None
     if launch["user"]:
         entry = pwd.getpwnam(launch["user"])
         env.update(HOME=entry.pw_dir, USER=entry.pw_name, LOGNAME=entry.pw_name)
@@ -89,16 +90,18 @@ def managed(name: str, runtime: str) -> dict[str, Any]:
     return dict(launch)
 
 
-def main(argv: list[str] | None = None) -> NoReturn:
-    """Run the job named on the command line."""
-    args = sys.argv[1:] if argv is None else argv
-    if len(args) != 1:
-        fail("usage: scriptmgr run-job JOB", 2)
-    parent = os.getppid()
-    runtime = os.environ.get(RUNTIME_ENV, "")
-    launch = managed(args[0], runtime)
-    become(launch, parent if DEATH_ENV in os.environ else None)
+def inside_child(runtime: str, arm: Callable[[], None] | None) -> Callable[..., NoReturn]:
+    """Return what supervisord's child calls in the place of execve().
 
+    The child is a copy of the manager: it becomes the job as it is, and no interpreter is started
+    only to start another one.
+    """
 
-if __name__ == "__main__":
-    main()
+    def execve(_program: str, argv: list[str], env: Mapping[str, str]) -> NoReturn:
+        try:
+            become(managed(argv[-1], runtime), env, arm)
+        except SystemExit as exc:
+            sys.stderr.flush()
+            os._exit(int(exc.code or 0))
+
+    return execve

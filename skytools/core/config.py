@@ -8,7 +8,6 @@ Parsing, range checks, `--ini`, `--check` and the reference in docs/ come from t
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -255,6 +254,8 @@ class _Loader(Generic[ConfigT]):
 
 
 def _nearest(key: str, names: set[str]) -> str:
+    import difflib  # noqa: PLC0415 - for a typing error only
+
     close = difflib.get_close_matches(key, names, n=1)
     return f"; did you mean {close[0]}?" if close else ""
 

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import functools
-from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skytools.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from importlib import metadata
 
 GROUP = "skytools.daemons"
 
@@ -25,6 +27,9 @@ SERVICE_ALIASES = {
 @functools.cache
 def daemons() -> dict[str, metadata.EntryPoint]:
     """Return service name -> entry point of every installed daemon."""
+    # Slow to import, and of every program only those that look for others need it.
+    from importlib import metadata  # noqa: PLC0415
+
     return {entry.name: entry for entry in metadata.entry_points(group=GROUP)}
 
 

@@ -24,7 +24,7 @@ def test_program_has_no_policy_of_supervisord() -> None:
     assert program["startretries"] == "0"
     assert program["stopwaitsecs"] == "3"
     assert program["priority"] == "7"
-    assert program["command"].endswith("-m skytools.scriptmgr.runjob a.b-c_1")
+    assert program["command"].endswith(" a.b-c_1")
     assert "user" not in program
 
 

@@ -91,6 +91,12 @@ deb: ## Build the Debian packages for SUITE=bookworm|trixie|sid in a clean chroo
 test-deb: ## Build, install and use the packages in booted systems of SUITE (root, 10 minutes)
 	@tests/packaging/test-deb.sh $(SUITE)
 
+test-clone: ## Run demo and test of a fresh clone in a bare system of SUITE (root, 30 minutes; T=demo: only that)
+	@tests/packaging/test-clone.sh $(SUITE) "$(if $(filter file,$(origin T)),demo test,$(T))"
+
+test-pip: venv sql ## Install sdist, wheel and folder with pip into empty environments, and run the demo in each
+	@tests/packaging/test-pip.sh
+
 clean: ## Remove what was built, except .venv
 	@[ ! -f sql/Makefile ] || $(MAKE) -C sql clean >/dev/null
 	@rm -rf build .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
@@ -99,4 +105,4 @@ clean: ## Remove what was built, except .venv
 distclean: clean ## Remove .venv too
 	@rm -rf .venv
 
-.PHONY: help prepare prepare-test venv sql lint test test-peers test-pg demo chaos docs bench clean distclean
+.PHONY: help prepare prepare-test venv sql lint test test-peers test-pg demo chaos docs bench deb test-deb test-clone test-pip clean distclean

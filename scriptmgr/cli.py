@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import skytools
-from skytools.core.arguments import overrides_of
+from skytools.core.arguments import Parser, overrides_of
 from skytools.core.cli import Output, guard
 from skytools.core.errors import ConfigError, UsageError
 from skytools.core.template import render_ini
@@ -79,7 +79,7 @@ exit codes:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser; switches may stand anywhere, as they could in Skytools 3."""
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog="scriptmgr",
         usage="scriptmgr [switches] [INI] COMMAND [job ...]",
         description="Keep the jobs of a folder of ini files running.",

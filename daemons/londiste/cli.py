@@ -8,11 +8,11 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import TypeAlias
 
 import skytools
 from skytools.core import logs
-from skytools.core.arguments import arrange, overrides_of
+from skytools.core.arguments import Parser, arrange, overrides_of
 from skytools.core.cli import Output, guard
 from skytools.core.config import load
 from skytools.core.errors import UsageError
@@ -27,14 +27,6 @@ ASKING = frozenset(("-h", "--help", "-V", "--version"))
 
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
-
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong on one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise UsageError."""
-        raise UsageError(f"{message}; see {self.prog} --help")
 
 
 def main() -> None:

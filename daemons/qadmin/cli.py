@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import skytools
+from skytools.core.arguments import Parser
 from skytools.core.cli import Output, guard
 from skytools.core.db import check_conninfo, merge_conninfo
 from skytools.core.errors import EXIT_CRASH, SkytoolsError, UsageError
@@ -30,7 +31,7 @@ exit codes:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line; -h is the host, as in psql."""
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog="qadmin",
         usage="qadmin [switches] [DBNAME | CONNSTR] [COMMAND ...]",
         description="Console for queues, consumers and cascades.",

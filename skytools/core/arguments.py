@@ -5,10 +5,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Container, Iterable, Sequence
+from typing import NoReturn
 
 from skytools.core.errors import UsageError
 
 HELP = ("-h", "--help")
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong on one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError."""
+        raise UsageError(f"{message}; see {self.prog} --help")
 
 
 def overrides_of(items: Iterable[str]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import skytools
 from skytools.core import logs, metrics
-from skytools.core.arguments import overrides_of
+from skytools.core.arguments import Parser, overrides_of
 from skytools.core.cli import guard
 from skytools.core.config import DaemonConfig, Loaded, load
 from skytools.core.errors import UsageError
@@ -45,7 +45,7 @@ def main(daemon: type[Daemon[Any]]) -> None:
 
 def parser(daemon: type[Daemon[Any]], name: str) -> argparse.ArgumentParser:
     """Return the parser of a daemon's command line."""
-    p = argparse.ArgumentParser(prog=name, description=daemon.description)
+    p = Parser(prog=name, description=daemon.description)
     p.add_argument("config", nargs="?", type=Path, help="ini file")
     p.add_argument("args", nargs="*", help=argparse.SUPPRESS)
     p.add_argument("-q", "--quiet", action="store_true", help="nothing on stderr but errors")

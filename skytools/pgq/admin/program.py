@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import skytools
-from skytools.core.arguments import overrides_of
+from skytools.core.arguments import Parser, overrides_of
 from skytools.core.cli import Output, guard
 from skytools.core.config import REQUIRED, DaemonConfig, load, option, settings
 from skytools.core.db import check_conninfo
@@ -48,7 +48,7 @@ class AdminConfig(DaemonConfig):
 
 def parser(program: str = "setadm") -> argparse.ArgumentParser:
     """Return the parser; its switches may stand anywhere, see cli.arrange."""
-    p = argparse.ArgumentParser(
+    p: argparse.ArgumentParser = Parser(
         prog=program,
         usage=f"{program} [switches] INI COMMAND [arguments]",
         description=PURPOSE,

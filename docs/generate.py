@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Write the generated pages of docs/ from option declarations and argument parsers.
+"""Write the generated pages of docs/ from option declarations, argument parsers and SQL headers.
 
 python docs/generate.py          write them
 python docs/generate.py --check  exit 1 when one is stale
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import sqlref
 from argparse_manpage.manpage import Manpage
 
 import skytools
@@ -201,6 +202,7 @@ def pages() -> dict[Path, str]:
     found[DOCS / "man/walmgr.1"] = manpage(
         walmgr_parser(), "WAL archive, backups and a standby that loses nothing", EXIT_WALMGR
     )
+    found.update(sqlref.pages(DOCS / "sql"))
     return found
 
 

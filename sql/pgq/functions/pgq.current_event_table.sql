@@ -2,8 +2,8 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq.current_event_table(1)
 --
---      Name the table to write events to by INSERT or COPY (ev_time, ev_type, ev_data, ev_extra*; the defaults of
---      the table give ev_id and ev_txid). The name is valid in the current transaction only, which is made a
+--      Name the table to write events to by INSERT or COPY (ev_type, ev_data, ev_extra*; the defaults of the
+--      table give ev_id, ev_txid and ev_time). The name is valid in the current transaction only, which is made a
 --      producer: it gets its txid, holds the table, and wakes a sleeping ticker when it commits. In a read-only
 --      transaction it just gives the name.
 --

@@ -85,7 +85,7 @@ create table if not exists pgq.subscription (
 -- Parent of all event tables: reading it shows the events of all queues.
 create table if not exists pgq.event_template (
     ev_id bigint not null,
-    ev_time timestamptz not null,
+    ev_time timestamptz not null default now(),
     ev_txid bigint not null default txid_current(),
     ev_owner int4,
     ev_retry int4,

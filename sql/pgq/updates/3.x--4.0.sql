@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: ISC
 -- From pgq 3.1 and later, and from either engine to the other. Columns: see pgq.upgrade_schema.
 alter table pgq.queue alter column queue_ticker_max_lag set default '10 milliseconds';
+alter table pgq.event_template alter column ev_time set default now();
 
 -- Helpers of the engine without C; where it stays, they are made again.
 do $$

@@ -101,5 +101,8 @@ copy pgq.event_1_0 (ev_time, ev_type, ev_data) from stdin;
 2020-01-01 00:00:00+00	copy	1
 2020-01-01 00:00:00+00	copy	2
 \.
+-- the time of an event may be left to the table
+insert into pgq.event_1_0 (ev_type, ev_data) select 'insert', i::text from generate_series(1, 2) as i;
+select ev_time = now() as now from pgq.event_1_0 where ev_type = 'insert';
 commit;
 select count(*), count(distinct ev_id), count(ev_txid) from pgq.event_1_0;

@@ -59,6 +59,10 @@ def write(db, number):
     new = 20001 + dice.randrange(100) * 2 + number % 2
     db.execute("insert into acc values (%s, 0, null) on conflict do nothing", (new,))
     db.execute("delete from acc where id = %s", (20001 + dice.randrange(100) * 2 + number % 2,))
+    db.execute(
+        "update acc set id = -id where id between 10000 and 15000 and id %% 500 = %s", (number,)
+    )
+    db.execute("update acc set id = -id where id < -10000 and id %% 500 = %s", (-number,))
 
 
 def behind_replication(db, *statements):

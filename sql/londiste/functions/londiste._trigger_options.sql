@@ -14,6 +14,7 @@
 --      trigger_func    - function of pgq
 --      skip_rows       - rows are only written to the queue
 --      trigger_args    - arguments for the trigger
+--      key_args        - arguments for the trigger that nobody asked for: what is done when a key changes
 --      the rest        - whether the argument of this name is there
 -- Tables:
 --      none
@@ -25,7 +26,7 @@
 create or replace function londiste._trigger_options(
     i_trg_args text[], out on_events text, out is_before boolean, out trigger_func text, out skip_rows boolean,
     out trigger_args text[], out no_triggers boolean, out expect_sync boolean, out merge_all boolean,
-    out no_merge boolean, out virtual_table boolean)
+    out no_merge boolean, out virtual_table boolean, out key_args text[])
 returns record as $$
 declare
     args constant text[] := coalesce(i_trg_args, '{}');
@@ -51,5 +52,8 @@ begin
            and a.arg not in ('no_triggers', 'skip_truncate', 'expect_sync', 'merge_all', 'no_merge', 'skip', 'SKIP',
                              'virtual_table')
          order by a.nr);
+    key_args := array(
+        select 'pkey_update' where letters ~ 'I' and letters ~ 'U' and letters ~ 'D' and pgq.version() !~ '^[0-3][.]'
+                               and 'pkey_update' <> all (trigger_args));
 end;
-$$ language plpgsql immutable set search_path = pg_catalog, pg_temp;
+$$ language plpgsql stable set search_path = pg_catalog, pg_temp;

@@ -4,7 +4,8 @@
 --
 --      Give a table the triggers that write to the queue: one for rows, one for TRUNCATE. Those of the same name are
 --      made anew. A table without a primary key gets the key of _key_arg; with no key at all the trigger takes INSERT
---      only, and refuses UPDATE and DELETE.
+--      only, and refuses UPDATE and DELETE. A trigger for all three operations tells an UPDATE of the key as DELETE and
+--      INSERT, which any consumer understands; pgq before 4.0 refuses it.
 --      Of several triggers with SKIP on a table one is enough, and it has to fire last: it is named zzz_.
 --
 -- Parameters:
@@ -65,7 +66,8 @@ begin
     perform londiste._replace_trigger(dest, array[own, ('zzz_' || own)::name], trigger_name, format(
         '%s %s on %s for each row execute function pgq.%I(%s)', case when opts.is_before then 'before' else 'after' end,
         opts.on_events, londiste.quote_fqname(dest), opts.trigger_func, londiste._trigger_args(
-            i_queue_name, londiste.make_fqname(i_table_name), dest, opts.trigger_args, skip_arg, i_node_type)));
+            i_queue_name, londiste.make_fqname(i_table_name), dest, opts.trigger_args || case when i_node_type <> 'leaf' then opts.key_args end, skip_arg,
+            i_node_type)));
     perform londiste._create_truncate_trigger(i_queue_name, londiste.make_fqname(i_table_name), dest, i_node_type);
     ret_code := 200;
     ret_note := 'OK';

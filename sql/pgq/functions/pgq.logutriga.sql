@@ -24,6 +24,8 @@
 --      SKIP            - BEFORE row triggers: the row operation does not happen, only the event is written
 --      ignore=a,b      - leave these columns out; an UPDATE that changes only them makes no event
 --      pkey=a,b        - key columns, instead of the primary key
+--      pkey_update     - an UPDATE that changes the key is told as D: of the old row and I: of the new one; without
+--                        it, and where the primary key is deferrable, it is an error
 --      backup          - UPDATE: the old row, urlencoded, in ev_extra2
 --      deny            - any change is an error; FOR EACH STATEMENT without REFERENCING: any statement
 --      when=EXPR       - write an event only if this is true

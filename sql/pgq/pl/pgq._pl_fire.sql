@@ -43,6 +43,13 @@ begin
         o.ignored is not null or o.pkey is not null or o.backup or o.when_expr is not null
         or pg_catalog.num_nonnulls(variadic o.fields) > 0);
 
+    if o.pkey_update and c.changed_key is not null
+        and (o.pkey is not null or not exists (select 1 from pg_catalog.pg_index
+              where indrelid = i_relid and indisprimary and not indimmediate))
+    then
+        perform pgq._pl_fire(i_format, i_relid, i_trigger, i_when, i_level, 'DELETE', i_args, i_old, i_old);
+        return pgq._pl_fire(i_format, i_relid, i_trigger, i_when, i_level, 'INSERT', i_args, i_row, i_row);
+    end if;
     if c.only_ignored and c.changed_key is null then
         return not o.skip;
     end if;

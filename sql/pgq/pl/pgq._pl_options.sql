@@ -17,7 +17,7 @@
 -- ----------------------------------------------------------------------
 create or replace function pgq._pl_options(
     i_trigger text, i_args text[], out queue text, out skip boolean, out deny boolean, out backup boolean,
-    out ignored text[], out pkey text[], out when_expr text, out fields text[])
+    out pkey_update boolean, out ignored text[], out pkey text[], out when_expr text, out fields text[])
 as $$
 declare
     arg text;
@@ -26,6 +26,7 @@ begin
     skip := false;
     deny := false;
     backup := false;
+    pkey_update := false;
     fields := array_fill(null::text, array[6]);
     if coalesce(cardinality(i_args), 0) = 0 then
         raise exception 'pgq trigger "%" needs the name of a queue as its first argument', i_trigger
@@ -41,6 +42,8 @@ begin
             backup := true;
         elsif arg = 'deny' then
             deny := true;
+        elsif arg = 'pkey_update' then
+            pkey_update := true;
         elsif arg like 'ignore=%' then
             ignored := pgq._pl_names(value);
         elsif arg like 'pkey=%' then
@@ -51,7 +54,7 @@ begin
             fields[pgq._pl_field(split_part(arg, '=', 1))] := value;
         else
             raise exception 'bad param to pgq trigger: "%"', arg using errcode = 'invalid_parameter_value',
-                hint = 'Options: SKIP, backup, deny, ignore=, pkey=, when=, ev_type=, ev_data=, '
+                hint = 'Options: SKIP, backup, deny, pkey_update, ignore=, pkey=, when=, ev_type=, ev_data=, '
                        'ev_extra1= to ev_extra4=.';
         end if;
     end loop;

@@ -172,6 +172,13 @@ pgq_makes_event(PgqChange *change)
 	return true;
 }
 
+/* Is the change to be told as two: the old row deleted, the new one inserted? */
+bool
+pgq_splits(PgqChange *change)
+{
+	return change->trigger->splits_keys && find_changed_key(change) != NULL;
+}
+
 void
 pgq_init_texts(PgqTexts *texts)
 {
@@ -249,13 +256,36 @@ pgq_fill_fields(PgqChange *change, const PgqFormat *format, text **fields)
 		replace_fields(change, fields);
 }
 
+static void
+emit_change(PgqChange *change, const PgqFormat *format)
+{
+	PgqTrigger *info = change->trigger;
+	text	   *fields[PGQ_NFIELDS];
+
+	if (!pgq_makes_event(change))
+		return;
+	pgq_fill_fields(change, format, fields);
+	if (info->query != NULL)
+		pgq_run_query(info, fields);
+	else
+		pgq_emit_event(info->queue_name, fields);
+}
+
+static void
+emit_deletion(PgqChange change, const PgqFormat *format)
+{
+	change.op = PGQ_DELETE;
+	change.values = change.old_values;
+	change.nulls = change.old_nulls;
+	emit_change(&change, format);
+}
+
 /* One row, or a TRUNCATE. */
 static void
 fire_once(TriggerData *data, PgqTrigger *info, PgqOperation op, const PgqFormat *format)
 {
 	PgqChange	change = {0};
 	PgqTexts	texts;
-	text	   *fields[PGQ_NFIELDS];
 
 	pgq_check_options(data, info, op);
 	pgq_init_texts(&texts);
@@ -264,13 +294,12 @@ fire_once(TriggerData *data, PgqTrigger *info, PgqOperation op, const PgqFormat 
 	change.is_before = TRIGGER_FIRED_BEFORE(data->tg_event);
 	change.texts = &texts;
 	fill_rows(&change, data);
-	if (!pgq_makes_event(&change))
-		return;
-	pgq_fill_fields(&change, format, fields);
-	if (info->query != NULL)
-		pgq_run_query(info, fields);
-	else
-		pgq_emit_event(info->queue_name, fields);
+	if (pgq_splits(&change))
+	{
+		emit_deletion(change, format);
+		change.op = PGQ_INSERT;
+	}
+	emit_change(&change, format);
 }
 
 /* The whole of a trigger function. */

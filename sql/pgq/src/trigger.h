@@ -87,6 +87,7 @@ typedef struct PgqTrigger
 	bool		skip;
 	bool		deny;
 	bool		backup;
+	bool		splits_keys;	/* an UPDATE that changes the key is told as DELETE and INSERT */
 	bool		has_ignore;
 	bool		has_pkey;
 	bool		has_fields;		/* expressions for fields */
@@ -175,6 +176,7 @@ extern Datum pgq_fire(FunctionCallInfo fcinfo, const PgqFormat *format);
 extern void pgq_protocol_error(const char *text, const char *hint);
 extern void pgq_check_options(const TriggerData *data, PgqTrigger *info, PgqOperation op);
 extern bool pgq_makes_event(PgqChange *change);
+extern bool pgq_splits(PgqChange *change);
 extern void pgq_init_texts(PgqTexts *texts);
 extern void pgq_fill_fields(PgqChange *change, const PgqFormat *format, text **fields);
 

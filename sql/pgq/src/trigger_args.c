@@ -85,6 +85,8 @@ parse_option(PgqTrigger *info, const char *arg, PgqColumnLists *lists)
 		info->backup = true;
 	else if (strcmp(arg, "deny") == 0)
 		info->deny = true;
+	else if (strcmp(arg, "pkey_update") == 0)
+		info->splits_keys = true;
 	else if ((value = option_value(arg, "ignore")) != NULL)
 		lists->ignore = pstrdup(value);
 	else if ((value = option_value(arg, "pkey")) != NULL)
@@ -93,7 +95,7 @@ parse_option(PgqTrigger *info, const char *arg, PgqColumnLists *lists)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("bad param to pgq trigger: \"%s\"", arg),
-				 errhint("Options: SKIP, backup, deny, ignore=, pkey=, when=, ev_type=, ev_data=, "
+				 errhint("Options: SKIP, backup, deny, pkey_update, ignore=, pkey=, when=, ev_type=, ev_data=, "
 						 "ev_extra1= to ev_extra4=.")));
 }
 

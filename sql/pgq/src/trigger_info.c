@@ -213,9 +213,12 @@ find_column(PgqTrigger *info, const char *name)
 	return NULL;
 }
 
-/* Names of the columns of the primary key, in its order. */
+/*
+ * Names of the columns of the primary key, in its order. If it is deferrable, one statement may let rows exchange their
+ * keys: told row by row, a row would then be there twice.
+ */
 static List *
-primary_key_names(Relation rel)
+primary_key_names(PgqTrigger *info, Relation rel)
 {
 	List	   *names = NIL;
 	List	   *indexes = RelationGetIndexList(rel);
@@ -229,6 +232,8 @@ primary_key_names(Relation rel)
 		if (!HeapTupleIsValid(tuple))
 			elog(ERROR, "cache lookup failed for index %u", lfirst_oid(cell));
 		index = (Form_pg_index) GETSTRUCT(tuple);
+		if (index->indisprimary && !index->indimmediate)
+			info->splits_keys = false;
 		for (int i = 0; index->indisprimary && i < index->indnkeyatts; i++)
 			names = lappend(names, get_attname(RelationGetRelid(rel), index->indkey.values[i], false));
 		ReleaseSysCache(tuple);
@@ -266,17 +271,17 @@ key_names_of_kinds(Relation rel, const char *kinds)
 }
 
 static List *
-key_names(Relation rel, const PgqColumnLists *lists)
+key_names(PgqTrigger *info, Relation rel, const PgqColumnLists *lists)
 {
 	if (lists->kinds != NULL)
 		return key_names_of_kinds(rel, lists->kinds);
-	return lists->pkey ? pgq_split_names(lists->pkey) : primary_key_names(rel);
+	return lists->pkey ? pgq_split_names(lists->pkey) : primary_key_names(info, rel);
 }
 
 static void
 fill_key(PgqTrigger *info, Relation rel, const PgqColumnLists *lists)
 {
-	List	   *names = key_names(rel, lists);
+	List	   *names = key_names(info, rel, lists);
 	StringInfoData list;
 	ListCell   *cell;
 

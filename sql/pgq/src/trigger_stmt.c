@@ -102,6 +102,27 @@ emit_deleted(Statement *statement)
 	emit_row(statement, PGQ_DELETE);
 }
 
+static void
+emit_update(Statement *statement)
+{
+	PgqChange  *change = &statement->change;
+	Datum	   *values = change->values;
+	bool	   *nulls = change->nulls;
+	bool		splits;
+
+	change->op = PGQ_UPDATE;
+	MemoryContextSwitchTo(statement->row_context);
+	splits = pgq_splits(change);
+	MemoryContextSwitchTo(statement->context);
+	if (splits)
+	{
+		emit_deleted(statement);
+		change->values = values;
+		change->nulls = nulls;
+	}
+	emit_row(statement, splits ? PGQ_INSERT : PGQ_UPDATE);
+}
+
 static bool
 is_same_key(Statement *statement)
 {
@@ -133,7 +154,7 @@ emit_updates(Statement *statement)
 	{
 		if (has_new && (!some_are_lost || is_same_key(statement)))
 		{
-			emit_row(statement, PGQ_UPDATE);
+			emit_update(statement);
 			has_new = next_row(new_rows, &change->values, &change->nulls);
 		}
 		else

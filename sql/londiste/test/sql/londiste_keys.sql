@@ -120,3 +120,15 @@ select * from londiste.local_remove_table('l', 'work.parts_1');
 insert into work.parts values (1, 'x');
 select * from londiste.local_remove_table('l', 'work.parts_2');
 select count(*) from triggers;
+
+-- Rule: an UPDATE of the key is told as DELETE and INSERT, unless the trigger leaves out one of these.
+create table work.moves (id int primary key, v text);
+select * from londiste.local_add_table('q', 'work.moves');
+insert into work.moves values (1, 'x'), (2, 'y');
+truncate pgq.event_template;
+update work.moves set id = id + 10, v = 'z' where id = 1;
+select * from events;
+select * from londiste.local_change_handler('q', 'work.moves', array['tgflags=IU'], null);
+update work.moves set id = 1 where id = 11;
+select * from londiste.local_remove_table('q', 'work.moves');
+drop table work.moves;

@@ -101,3 +101,37 @@ truncate pgq.event_1_0;
 update words set w = 1.00;
 select ev_type, ev_data from log;
 update words set w = 1.001;
+
+-- Rule: with pkey_update a change of the key is a deletion and an insertion; each is looked at by when=, and has its
+-- own fields.
+create table moves (a int, b text, c text, primary key (b, a));
+create function set_moves(func text, variadic args text[]) returns void language plpgsql as $$
+begin
+    drop trigger if exists log on moves;
+    execute format('create trigger log after insert or update or delete on moves for each row execute function pgq.%I(%s)',
+                   func, (select string_agg(quote_literal(arg), ', ') from unnest(args) arg));
+    truncate moves, pgq.event_1_0;
+    insert into moves values (1, 'x', 'c'), (2, 'x', 'c');
+end;
+$$;
+select set_moves('logutriga', 'q', 'pkey_update', 'backup', 'ignore=c', 'ev_extra3=a + 100', 'when=a < 10');
+update moves set a = a - 1;
+update moves set b = 'y', c = 'd' where a = 1;
+update moves set c = 'e' where a = 1;
+update moves set b = b;
+update moves set a = 11 where a = 1;
+update moves set a = 1 where a = 11;
+select ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3 from log offset 2;
+select set_moves('sqltriga', 'q', 'pkey_update');
+update moves set a = 7 where a = 1;
+select ev_type, ev_data from log offset 2;
+select set_moves('jsontriga', 'q', 'pkey_update', 'pkey=a');
+update moves set a = 7 where a = 1;
+select ev_type, ev_data from log offset 2;
+-- Rule: not so of a deferrable key, whose values rows may exchange.
+alter table moves drop constraint moves_pkey, add primary key (a) deferrable;
+select set_moves('logutriga', 'q', 'pkey_update');
+update moves set a = 3 - a;
+select set_moves('logutriga', 'q', 'pkey_update', 'pkey=b');
+update moves set a = 3 - a, b = 'z' where a = 1 or a = 2;
+select ev_type, ev_data from log offset 2;

@@ -182,3 +182,11 @@ update mv set part = 2 where id > 5;
 select ev_type, ev_data from log;
 insert into mv values (8, 1, 'keep'), (9, 1, 'drop');
 update mv set part = 2, id = id + 10 where id > 7;
+
+-- Rule: with pkey_update each row whose key has changed is deleted and inserted, others are updated.
+create table k (id int primary key, v text);
+select set_triggers('k', 'statement', 'pkey_update', 'backup');
+insert into k values (1, 'a'), (2, 'b'), (3, 'c');
+truncate pgq.event_1_0;
+update k set id = case id when 2 then 20 else id end, v = v || '!';
+select ev_type, ev_data, ev_extra2 from log;

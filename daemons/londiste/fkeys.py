@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from skytools.core.db import Database
 from skytools.daemons.londiste import api
 from skytools.daemons.londiste.api import ForeignKey, TableInfo
-from skytools.daemons.londiste.states import Stage, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +21,11 @@ class Reason:
 
 _PENDING = """select from_table, to_table, fkey_name, fkey_def
     from londiste.pending_fkeys order by 1, 3"""
+_UNREADY = """select queue_name, coalesce(dest_table, table_name), merge_state
+    from londiste.table_info
+    where local and coalesce(dest_table, table_name) = any (%s)
+      and (merge_state is distinct from 'ok' or custom_snapshot is not null)
+    order by 2, 1"""
 _ADD = """insert into londiste.pending_fkeys (from_table, to_table, fkey_name, fkey_def)
     values (%s, %s, %s, %s) on conflict do nothing"""
 
@@ -36,22 +40,22 @@ def add_pending(db: Database, one: ForeignKey) -> None:
     db.execute(_ADD, (one.from_table, one.to_table, one.name, one.definition)).close()
 
 
-def why_pending(db: Database, queue: str, one: ForeignKey, tables: Sequence[TableInfo]) -> Reason:
-    """Return why a dropped foreign key has not come back."""
-    local = {table.dest: table for table in tables}
-    for name in (one.from_table, one.to_table):
-        table = local.get(name)
-        if table is None:
-            return Reason(
-                f"{name} is not in the set of queue {queue} at this node",
-                f"londiste add-table {name}, or run: {one.definition}",
-            )
-        if State.parse(table.state).stage is not Stage.OK or table.snapshot is not None:
-            return Reason(
-                f"{name} is not in sync: {table.state or 'not begun'}",
-                "it comes back by itself; londiste wait-sync",
-            )
-    return Reason("both tables are in sync", "the worker restores it; see that it runs and its log")
+def why_pending(db: Database, one: ForeignKey) -> Reason:
+    """Return why a dropped foreign key has not come back: copies of its tables, in any queue.
+
+    A table that no queue has here is not waited for.
+    """
+    found = db.query(_UNREADY, ([one.from_table, one.to_table],))
+    if found:
+        queue, name, state = found[0]
+        return Reason(
+            f"{name} is not in sync with queue {queue}: {state or 'not begun'}",
+            "it comes back by itself; londiste wait-sync",
+        )
+    return Reason(
+        "no copy is in its way",
+        f"the worker makes it; see that it runs and its log, or run: {one.definition}",
+    )
 
 
 def present(db: Database, tables: Sequence[TableInfo]) -> list[ForeignKey]:

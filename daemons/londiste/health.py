@@ -97,7 +97,7 @@ class Examination:
                     f"create it, or: londiste remove-seq {seq.name}",
                 )
         for one in fkeys.pending(self.db):
-            reason = fkeys.why_pending(self.db, self.queue, one, tables)
+            reason = fkeys.why_pending(self.db, one)
             yield Finding(
                 Level.WARNING,
                 one.from_table,

@@ -207,7 +207,7 @@ def test_check_names_what_is_wrong_and_the_remedy(pair, cli):
     assert "column f of the provider is missing here" in texts
     assert "column g is character varying(50) here, text at the provider" in texts
     assert "column own is missing at the provider" in texts
-    assert "public.zzz is not in the set" in texts
+    assert "and is not back: no copy is in its way" in texts
     assert all(one["remedy"] for one in found)
     dropped = [row for row in cli.json("leaf", "fkeys") if row["fkey_name"] == "fk"]
     assert "dropped" in dropped[0]["state"]

@@ -47,7 +47,7 @@ def list_fkeys(env: Env) -> int:
     for one in fkeys.present(env.db, tables):
         rows.append(_row(one.from_table, one.name, one.to_table, "there", ""))
     for one in fkeys.pending(env.db):
-        reason = fkeys.why_pending(env.db, env.queue, one, tables)
+        reason = fkeys.why_pending(env.db, one)
         rows.append(
             _row(one.from_table, one.name, one.to_table, f"dropped: {reason.text}", reason.remedy)
         )

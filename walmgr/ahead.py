@@ -7,11 +7,11 @@ wanted is the server's to say: a segment that it does not ask for is thrown away
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import time
 
+from skytools.walmgr.blocks import suppress
 from skytools.walmgr.store import is_held
 from skytools.walmgr.wal import SEGMENT, Segment, WalError, is_segment_size, kind_of
 
@@ -80,7 +80,7 @@ class Spool:
         """Throw away what was not asked for."""
         if is_held(self._lock):
             return
-        with contextlib.suppress(OSError):  # another call may do the same
+        with suppress(OSError):  # another call may do the same
             for name in os.listdir(self._folder):
                 os.unlink(os.path.join(self._folder, name))
             os.rmdir(self._folder)
@@ -117,5 +117,5 @@ def _in_background(job: Callable[[], None]) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
-    with contextlib.suppress(WalError, OSError):  # who asks for it in its turn is told why
+    with suppress(WalError, OSError):  # who asks for it in its turn is told why
         job()

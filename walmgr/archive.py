@@ -11,12 +11,12 @@ calls end at once when they find it: a link to the very same file, not a note ab
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 
 from skytools.walmgr import codec
 from skytools.walmgr.batch import Children
+from skytools.walmgr.blocks import suppress
 from skytools.walmgr.link import Place, start_fast
 from skytools.walmgr.store import Archive
 from skytools.walmgr.wal import WalError, kind_of
@@ -97,7 +97,7 @@ class Links:
 
     def mark(self, name: str) -> None:
         """Say that a file is in the archive."""
-        with contextlib.suppress(FileExistsError):
+        with suppress(FileExistsError):
             os.mkdir(self.marks, 0o700)
         os.link(self.path(name), os.path.join(self.marks, name))
 

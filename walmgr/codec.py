@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Compression of archived files: gzip by the interpreter, zstd and lz4 by their programs.
+"""Compression of archived files: gzip by the interpreter, zstd and lz4 by library or program.
 
 Every format carries a checksum of the content, so a damaged file is noticed when it is read.
 """
@@ -14,14 +14,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from skytools.walmgr.packing import Lz4, Zstd
+
 SUFFIXES = {"none": "", "gzip": ".gz", "lz4": ".lz4", "zstd": ".zst"}
 _COMPRESS = {
     "zstd": ("zstd", "-q", "-1", "--check", "-c"),
     "lz4": ("lz4", "-q", "-1", "-c"),
 }
-_EXPAND = {"zstd": ("zstd", "-q", "-d", "-c"), "lz4": ("lz4", "-q", "-d", "-c")}
 _GZIP_LEVEL = 1
 CHUNK = 1 << 20
+_libraries: dict[str, Zstd | Lz4 | None] = {}
 MAX_LINE = 1000
 
 
@@ -34,7 +36,7 @@ def compress(codec: str, source: int, target: int) -> None:
 
         _through(zlib.compressobj(_GZIP_LEVEL, wbits=31), source, target)
     else:
-        run(_COMPRESS[codec], source, target)
+        (_library(codec) or Program(codec)).compress(source, target)
 
 
 def expand(codec: str, source: int, target: int) -> None:
@@ -44,7 +46,31 @@ def expand(codec: str, source: int, target: int) -> None:
     elif codec == "gzip":
         _gunzip(source, target)
     else:
-        run(_EXPAND[codec], source, target)
+        (_library(codec) or Program(codec)).expand(source, target)
+
+
+def _library(codec: str) -> Zstd | Lz4 | None:
+    """Return the codec's library; None where it is missing. Loaded by those who compress only."""
+    if codec not in _libraries:
+        from skytools.walmgr import packing
+
+        _libraries[codec] = packing.find(codec)
+    return _libraries[codec]
+
+
+class Program:
+    """zstd and lz4 where their libraries are missing. Raises WalError, OSError."""
+
+    def __init__(self, codec: str) -> None:
+        self._codec = codec
+
+    def compress(self, source: int, target: int) -> None:
+        """Copy the rest of a file to another, compressed."""
+        run(_COMPRESS[self._codec], source, target)
+
+    def expand(self, source: int, target: int) -> None:
+        """Copy the rest of a compressed file to another in the clear."""
+        run((self._codec, "-q", "-d", "-c"), source, target)
 
 
 def copy(source: int, target: int) -> None:

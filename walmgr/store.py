@@ -8,12 +8,12 @@ Success is returned for durable, identical content only.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import time
 
 from skytools.walmgr import codec
+from skytools.walmgr.blocks import contextmanager, suppress
 from skytools.walmgr.page import MAX_TEXT, check_content
 from skytools.walmgr.wal import PARTIAL, SEGMENT, History, WalError, kind_of
 
@@ -74,7 +74,7 @@ class Archive:
             name = entry
             for suffix in (".gz", ".lz4", ".zst"):
                 name = name.removesuffix(suffix)
-            with contextlib.suppress(WalError):
+            with suppress(WalError):
                 kind_of(name)
                 out[name] = entry
         return out
@@ -226,7 +226,7 @@ class Archive:
             os.rename(aside, path)
             sync_folder(folder)
 
-    @contextlib.contextmanager
+    @contextmanager
     def incoming(self, name: str) -> Iterator[tuple[int, str]]:
         """Give a locked file in .incoming; it is removed unless it was renamed.
 
@@ -242,7 +242,7 @@ class Archive:
     def open_incoming(self, name: str) -> tuple[int, str]:
         """Make a locked file in .incoming, which the caller renames or removes."""
         folder = join(self.path, INCOMING)
-        with contextlib.suppress(FileExistsError):
+        with suppress(FileExistsError):
             os.mkdir(folder, 0o700)
         self._sweep(folder)
         path = join(folder, f"{name}.{os.getpid()}.{time.monotonic_ns()}")
@@ -267,7 +267,7 @@ class Archive:
             finally:
                 os.close(fd)
 
-    @contextlib.contextmanager
+    @contextmanager
     def _locked(self) -> Iterator[None]:
         """Hold the archive's lock. Raises WalError when it cannot be had in time."""
         with _opened(join(self.path, LOCK), os.O_RDWR | os.O_CREAT) as fd:
@@ -284,7 +284,7 @@ class Archive:
                     time.sleep(0.01)
             yield
 
-    @contextlib.contextmanager
+    @contextmanager
     def _reading(self, found: Found) -> Iterator[int]:
         with _opened(found.path) as fd:
             yield fd
@@ -382,7 +382,7 @@ def is_held(path: str) -> bool:
     return False
 
 
-@contextlib.contextmanager
+@contextmanager
 def _opened(path: str, flags: int = os.O_RDONLY) -> Iterator[int]:
     fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
     try:
@@ -392,5 +392,5 @@ def _opened(path: str, flags: int = os.O_RDONLY) -> Iterator[int]:
 
 
 def _remove(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
+    with suppress(FileNotFoundError):
         os.unlink(path)

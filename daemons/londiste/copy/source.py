@@ -34,15 +34,22 @@ from skytools.pgq.node import NodeState, NodeType
 ANY_NODE = "?"
 
 _EVENT_TABLE = "select queue_id, queue_data_pfx from pgq.queue where queue_name = %s"
-_SCRIPTS = """
-select exists (select from {events} ev
+# A tick that cuts a batch sees more than its snapshot; PgQ 3.5 has no such ticks, nor the columns.
+_SEEN = """(txid_visible_in_snapshot(ev.ev_txid, {0}.tick_snapshot)
+        or coalesce(ev.ev_id <= {0}.part_end
+            and txid_visible_in_snapshot(ev.ev_txid, {0}.part), false))"""
+_SCRIPTS = f"""
+with ticks as (
+    select tick_id, tick_snapshot, (to_jsonb(t) ->> 'tick_part_snapshot')::txid_snapshot as part,
+           (to_jsonb(t) ->> 'tick_part_end')::bigint as part_end
+      from pgq.tick t where tick_queue = %(queue)s and tick_id in (%(low)s, %(high)s))
+select exists (select from {{events}} ev
+          left join ticks high on high.tick_id = %(high)s
         where ev.ev_type = 'EXECUTE'
           and ev.ev_txid >= txid_snapshot_xmin(low.tick_snapshot)
-          and not txid_visible_in_snapshot(ev.ev_txid, low.tick_snapshot)
-          and coalesce(txid_visible_in_snapshot(ev.ev_txid, (
-              select tick_snapshot from pgq.tick where tick_queue = %(queue)s
-                 and tick_id = %(high)s)), true))
-  from pgq.tick low where low.tick_queue = %(queue)s and low.tick_id = %(low)s"""
+          and not {_SEEN.format("low")}
+          and (high.tick_id is null or {_SEEN.format("high")}))
+  from ticks low where low.tick_id = %(low)s"""
 _TICK_SNAPSHOT = """
 select t.tick_snapshot::text from pgq.tick t join pgq.queue q on q.queue_id = t.tick_queue
  where q.queue_name = %s and t.tick_id = %s"""
@@ -186,26 +193,28 @@ class Source:
         if state.node_type is NodeType.ROOT:
             if not self._start_tick:
                 raise NotYet(f"node {self.name} has become the root")
-            self._check_scripts(self.rows, self._worker().completed_tick, None)
+            check_scripts(self.rows, self.queue, self._worker().completed_tick, None)
             return Start(self.name, self._start_tick, Snapshot.parse(row[0])), row[1]
         if self._start_tick:
             raise NotYet(f"node {self.name} is the root no more")
         done, ours = state.completed_tick, self._worker().completed_tick
-        self._check_scripts(self.provider, min(done, ours), max(done, ours))
+        check_scripts(self.provider, self.queue, min(done, ours), max(done, ours))
         return Start(self.worker.provider_node, done, None), row[1]
 
-    def _check_scripts(self, db: Database, low: int, high: int | None) -> None:
-        if low == high:
-            return
-        found = db.query_one(_EVENT_TABLE, (self.queue,))
-        if found is None:
-            raise SkytoolsError(f"{db.name}: has no queue {self.queue}")
-        query = _SCRIPTS.format(events=found[1])
-        between = db.value(query, {"queue": found[0], "low": low, "high": high})
-        if between is None:
-            raise NotYet(f"{db.name}: has no tick {low}")
-        if between:
-            raise NotYet("a script of londiste execute is on its way; it comes first")
+
+def check_scripts(db: Database, queue: str, low: int, high: int | None) -> None:
+    """Raise NotYet while a script lies between two ticks; `high` None: after the first."""
+    if low == high:
+        return
+    found = db.query_one(_EVENT_TABLE, (queue,))
+    if found is None:
+        raise SkytoolsError(f"{db.name}: has no queue {queue}")
+    query = _SCRIPTS.format(events=found[1])
+    between = db.value(query, {"queue": found[0], "low": low, "high": high})
+    if between is None:
+        raise NotYet(f"{db.name}: has no tick {low}")
+    if between:
+        raise NotYet("a script of londiste execute is on its way; it comes first")
 
 
 def tick_snapshot(db: Database, queue: str, tick: int) -> Snapshot | None:

@@ -21,12 +21,19 @@ _BATCH_INFO = call("pgq.get_batch_info", "x_batch_id")
 _TABLES = """select queue_data_pfx, queue_ntables from pgq.queue where queue_name = %s"""
 _LAST_TICK = """select tick_id from pgq.tick join pgq.queue on queue_id = tick_queue
     where queue_name = %s order by tick_id desc limit 1"""
-_SNAPSHOT = """select tick_snapshot::text from pgq.tick join pgq.queue on queue_id = tick_queue
+# By to_jsonb: PgQ 3.5 has no ticks that cut a batch, and not their columns.
+_TICK = """select tick_snapshot::text, to_jsonb(t) ->> 'tick_part_snapshot',
+        (to_jsonb(t) ->> 'tick_part_end')::bigint
+    from pgq.tick t join pgq.queue on queue_id = tick_queue
     where queue_name = %s and tick_id = %s"""
+# What a tick sees: where it cuts a batch, of what its second snapshot sees the events up to an id.
+_SEEN = """(txid_visible_in_snapshot(ev_txid, %({0})s::txid_snapshot)
+    or coalesce(ev_id <= %({0}_end)s::bigint
+        and txid_visible_in_snapshot(ev_txid, %({0}_part)s::txid_snapshot), false))"""
+_AFTER = f"""ev_txid >= txid_snapshot_xmin(%(first)s::txid_snapshot)
+    and not {_SEEN.format("first")}"""
 # What the batches from one tick to another have.
-_BETWEEN = """ev_txid >= txid_snapshot_xmin(%(first)s::txid_snapshot)
-    and not txid_visible_in_snapshot(ev_txid, %(first)s::txid_snapshot)
-    and txid_visible_in_snapshot(ev_txid, %(last)s::txid_snapshot)"""
+_BETWEEN = f"{_AFTER} and {_SEEN.format('last')}"
 _DELETE_TICKS = """delete from pgq.tick using pgq.queue
     where queue_id = tick_queue and queue_name = %s and tick_id > %s"""
 
@@ -105,20 +112,23 @@ def delete(db: Database, queue: str, tick: int) -> int:
     last = db.value(_LAST_TICK, (queue,))
     if last is None or last <= tick:
         return 0
-    snapshots = {
-        "first": db.value(_SNAPSHOT, (queue, tick)),
-        "last": db.value(_SNAPSHOT, (queue, last)),
-    }
+    ticks = {**_tick(db, queue, tick, "first"), **_tick(db, queue, last, "last")}
     count = 0
     for table in _tables(db, queue):
         statement = sql.SQL("delete from {} where ").format(table) + sql.SQL(_BETWEEN)
-        with db.execute(statement, snapshots) as cursor:
+        with db.execute(statement, ticks) as cursor:
             count += cursor.rowcount
     db.execute(_DELETE_TICKS, (queue, tick)).close()
     for info in api.consumer_info(db, queue):
         if info.last_tick is not None and info.last_tick > tick:
             api.register_consumer_at(db, queue, info.name, tick)
     return count
+
+
+def _tick(db: Database, queue: str, tick: int, name: str) -> dict[str, object]:
+    """Return what _SEEN has to know of a tick."""
+    row = db.query_one(_TICK, (queue, tick)) or (None, None, None)
+    return dict(zip((name, f"{name}_part", f"{name}_end"), row, strict=True))
 
 
 def may_delete(db: Database, queue: str) -> bool:
@@ -161,13 +171,12 @@ def marked(path: Path, db: Database, queue: str, tick: int) -> bool:
         return False
     if not any_tick_after(db, queue, tick):
         return True
-    first = db.value(_SNAPSHOT, (queue, tick))
-    query = """select ev_id, ev_txid from {}
-        where ev_txid >= txid_snapshot_xmin(%(first)s::txid_snapshot)
-        and not txid_visible_in_snapshot(ev_txid, %(first)s::txid_snapshot)"""
+    query = sql.SQL("select ev_id, ev_txid from {} where ")
+    first = _tick(db, queue, tick, "first")
     there: set[tuple[int, int]] = set()
     for table in _tables(db, queue):
-        there.update((row[0], row[1]) for row in db.query(sql.SQL(query).format(table),
-                                                          {"first": first}))  # fmt: skip
+        there.update(
+            (row[0], row[1]) for row in db.query(query.format(table) + sql.SQL(_AFTER), first)
+        )
     db.rollback()
     return pairs <= there

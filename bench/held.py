@@ -58,7 +58,7 @@ def turn(db: Database, spent: Spent) -> None:
     spent.cpu += backend_cpu(db) - cpu
 
 
-def compare(bench: Bench, side: Side, seconds: float) -> None:
+def compare(bench: Bench, side: Side, seconds: float, rest: float) -> None:
     """Print a line for each part of the time that the snapshot is held."""
     db = bench.fresh(side)
     name = f"{bench.dbname(side)}_free"
@@ -78,6 +78,7 @@ def compare(bench: Bench, side: Side, seconds: float) -> None:
         while time.monotonic() < started + seconds * window / WINDOWS:
             turn(db, held)
             turn(free, beside)
+            time.sleep(rest)
         total += held.loops
         db.query("select pg_stat_force_next_flush()")
         dead = db.value(DEAD)
@@ -99,9 +100,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=120, help="how long the snapshot is held")
     parser.add_argument("--only", default="", help="the side of this name")
+    parser.add_argument(
+        "--rest", type=float, default=0, help="seconds between turns, to leave processors to others"
+    )
     opts = parser.parse_args()
     bindir = subprocess.run(
-        [ROOT / "bench/peers.sh"], capture_output=True, text=True, check=True
+        [ROOT / "bench/peers.sh", "held"], capture_output=True, text=True, check=True
     ).stdout.strip()
     folder = Path(tempfile.mkdtemp(prefix="skytools-bench-", dir="/var/tmp"))
     server = PrivateServer(
@@ -112,7 +116,7 @@ def main() -> int:
         server.start()
         for side in SIDES:
             if opts.only in side.name:
-                compare(Bench(server, folder), side, opts.seconds)
+                compare(Bench(server, folder), side, opts.seconds, opts.rest)
     finally:
         server.destroy()
         shutil.rmtree(folder, ignore_errors=True)

@@ -176,9 +176,10 @@ class RootTakeover:
         waiting.set_paused(self.old, self.old_worker, paused=False)
 
     def _close(self) -> None:
-        self.downtime.begin()
         calls.lock_timeout(self.old.db, self.job.timeout)
         calls.demote_root(self.old.db, self.queue, 1, self.new.name)
+        # Writers go on until this commit, however long the row of the queue was waited for.
+        self.downtime.begin()
         self.old.db.commit()
 
     def _make_last_tick(self) -> str:
@@ -218,8 +219,8 @@ class RootTakeover:
         calls.promote_branch(db, queue)
         calls.register_subscriber(db, queue, self.old.name, self.old_worker, self.last_tick)
         db.commit()
-        self.old.db.rollback()
         self.downtime.end()
+        self.old.db.rollback()
         calls.wake_worker(db, queue)
         db.commit()
         if self.downtime.seconds is None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import time
 from pathlib import Path
 
 from skytools.core.cli import Output
-from skytools.core.errors import SkytoolsError, UsageError
+from skytools.core.errors import SkytoolsError, TransientError, UsageError
 from skytools.core.service import Context, Daemon, Pause
 from skytools.walmgr import postgres
 from skytools.walmgr.config import SERVICE, WalmgrConfig
@@ -49,6 +50,7 @@ class WalmgrDaemon(Daemon[WalmgrConfig]):
             "skytools_walmgr_backup_failures_total", "Backups of the service that failed."
         )
         self._programs: Programs | None = None
+        self._away = ""
         self._facts_at = 0.0
         self._child: subprocess.Popen[bytes] | None = None
         self._verb = ""
@@ -80,8 +82,11 @@ class WalmgrDaemon(Daemon[WalmgrConfig]):
         """Do one round. Raises SkytoolsError."""
         try:
             self.site.require_folders()
-            collect(self.site)
-            self._receive()
+            try:
+                collect(self.site)
+            finally:
+                # Commits may wait for the receiver, whatever is wrong with the archive.
+                self._receive()
         except WalError as exc:
             raise SkytoolsError(str(exc)) from exc
         except OSError as exc:
@@ -95,11 +100,23 @@ class WalmgrDaemon(Daemon[WalmgrConfig]):
             self.receiver.stop()
             self.site.close()
             return
-        if self._programs is None:
-            server = postgres.ask_server(self.site.primary())
-            self.site.archive.claim(server.system_id)
-            self._programs = self.site.programs(server.major)
-        self.receiver.supervise(self._programs)
+        try:
+            self.receiver.supervise(self._programs or self._learn())
+        except TransientError as exc:
+            # Not an error of ours that earns a long pause: commits wait when the primary is back.
+            self.site.close()
+            level = logging.DEBUG if str(exc) == self._away else logging.WARNING
+            self.ctx.log.log(level, "%s; trying again", exc)
+            self._away = str(exc)
+        else:
+            self._away = ""
+
+    def _learn(self) -> Programs:
+        """Find the programs for the primary's version. Raises SkytoolsError."""
+        server = postgres.ask_server(self.site.primary())
+        self.site.archive.claim(server.system_id)
+        self._programs = self.site.programs(server.major)
+        return self._programs
 
     def _look(self) -> None:
         """Now and then: ask the servers, set the metrics, start a backup that is due."""

@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 OFF = ".receiver.off"  # while somebody holds this lock the service keeps the receiver stopped
 STOP_TIMEOUT = 20.0
+GOOD_AFTER = 20.0
+# With synchronous = on commits wait for it: seconds from the primary's return until it is back.
+FIRST_DELAY, LONGEST_DELAY = 0.5, 5.0
 FIRST_WITH_SLOT_POSITION = 15
 
 
@@ -36,9 +39,10 @@ class Receiver:
     def __init__(self, site: Site) -> None:
         self.site = site
         self._process: subprocess.Popen[str] | None = None
-        self._backoff = Backoff()
+        self._backoff = Backoff(FIRST_DELAY, LONGEST_DELAY)
         self._next_start = 0.0
         self._started = 0.0
+        self._told = ""
 
     @property
     def wanted(self) -> bool:
@@ -48,8 +52,9 @@ class Receiver:
     def supervise(self, programs: Programs) -> None:
         """Start it when it does not run and may; log why it ended. Raises TransientError."""
         if self._process is not None and self._process.poll() is None:
-            if time.monotonic() - self._started > STOP_TIMEOUT:
+            if time.monotonic() - self._started > GOOD_AFTER:
                 self._backoff.reset()
+                self._told = ""
             return
         if self._process is not None:
             self._ended(self._process)
@@ -64,7 +69,10 @@ class Receiver:
         delay = self._backoff.next()
         self._next_start = time.monotonic() + delay
         last = lines[-1] if lines else f"exit code {process.returncode}"
-        log.warning("receiver ended: %s; next start in %.1f s", last, delay)
+        # The same again and again, as while the primary is away, is told once.
+        level = logging.DEBUG if last == self._told else logging.WARNING
+        self._told = last
+        log.log(level, "receiver ended: %s; next start in %.1f s", last, delay)
 
     def _start(self, programs: Programs) -> None:
         cfg = self.site.cfg

@@ -35,7 +35,8 @@ from skytools.scriptmgr.systemd import SystemdNotifier
 log = logging.getLogger("scriptmgr")
 
 P = ParamSpec("P")
-IDLE = 1.0  # longest wait of supervisord's loop, seconds
+IDLE = 1.0  # longest wait while anything is under way, seconds; supervisord's own
+QUIET = 5.0  # longest wait when nothing is: signals, messages and requests end it
 REMIND = 3600.0
 SHORT = 0.1  # while something has to be looked at again and again
 
@@ -91,6 +92,7 @@ class Plugin:
         self.on_running: list[Callable[[], None]] = []
         self.exits: dict[int, int] = {}
         self._shutdown: Shutdown | None = None
+        self._channels = 0  # in supervisord's loop while no client is connected
         self._next_spawn = 0.0
         self._mailbox = Mailbox(
             setup.relay, self.options.pidhistory, self.states, self._became_ready
@@ -123,16 +125,17 @@ class Plugin:
         self.options.waitpid = waitpid
 
     def _shorten_poll(self) -> None:
-        """Supervisord waits a full second; wake up when something of ours is due."""
+        """Supervisord waits a full second: less when something of ours is due, else more."""
         original = self.options.poller.poll
 
-        def poll(timeout: float) -> Any:
-            return original(min(timeout, self.patience()))
+        def poll(_timeout: float) -> Any:
+            return original(self.patience())
 
         self.options.poller.poll = poll
 
     @guarded
     def _on_running(self, _event: Any) -> None:
+        self._channels = len(self.options.get_socket_map())
         for hook in self.on_running:
             hook()
         log.info("manager runs: %d jobs, %d rejected", len(self.states), len(self.rejected))
@@ -204,9 +207,18 @@ class Plugin:
         busy = self._shutdown is not None
         if busy or self._mailbox.patient(now):
             return SHORT
+        longest = self._longest_wait()
         if not dues:
+            return longest
+        return min(longest, max(0.02, min(dues) - now, self._next_spawn - now))
+
+    def _longest_wait(self) -> float:
+        # Answers that are to come later are looked for in each pass, by supervisord's server.
+        if len(self.options.get_socket_map()) > self._channels or self.setup.systemd.behind:
             return IDLE
-        return min(IDLE, max(0.02, min(dues) - now, self._next_spawn - now))
+        if any(state.phase is Phase.STOPPING for state in self.states.values()):
+            return IDLE
+        return min(QUIET, self.setup.systemd.ping_interval or QUIET)
 
     @guarded
     def tick(self) -> None:
@@ -224,7 +236,7 @@ class Plugin:
             for hook in self.on_tick:
                 hook(now)
             self._act(now)
-        self.setup.systemd.tick(now, self.status_line())
+        self.setup.systemd.tick(now, self.status_line)
 
     def status_line(self) -> str:
         """Return the manager's state in one line."""

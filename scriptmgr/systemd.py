@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from skytools.core.notify import Notifier
 
@@ -27,20 +28,22 @@ class SystemdNotifier:
         self._ready = False
         self._next_ping = 0.0
         self._next_status = 0.0
+        self.behind = False  # whether a changed status may not have been told yet
 
     @property
     def ping_interval(self) -> float | None:
         """Seconds between pings, None when systemd does not ask for any."""
         return self._notifier.watchdog_interval
 
-    def tick(self, now: float, status: str) -> None:
+    def tick(self, now: float, status: Callable[[], str]) -> None:
         """Ping when due and tell a changed status, at most once a second."""
         interval = self._notifier.watchdog_interval
         if interval is not None and now >= self._next_ping:
             self._notifier.watchdog()
             self._next_ping = now + interval
-        if now >= self._next_status:
-            self._notifier.status(status)
+        self.behind = now < self._next_status
+        if not self.behind:
+            self._notifier.status(status())
             self._next_status = now + STATUS_INTERVAL
 
     def ready(self) -> None:

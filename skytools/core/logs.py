@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-import logging.handlers
 import os
 import sys
 import time
@@ -41,11 +40,7 @@ def setup(
     if console:
         handlers.append(logging.StreamHandler(sys.stderr))
     if logfile is not None:
-        handlers.append(
-            logging.handlers.RotatingFileHandler(
-                logfile, maxBytes=log_size, backupCount=log_count, encoding="utf-8"
-            )
-        )
+        handlers.append(_file_handler(logfile, log_size, log_count))
     root = logging.getLogger()
     for old in list(root.handlers):
         root.removeHandler(old)
@@ -57,12 +52,21 @@ def setup(
     root.setLevel(level)
 
 
+def _file_handler(path: Path, size: int, count: int) -> logging.Handler:
+    # A megabyte in each process, and most log to stderr only.
+    from logging.handlers import RotatingFileHandler  # noqa: PLC0415
+
+    return RotatingFileHandler(path, maxBytes=size, backupCount=count, encoding="utf-8")
+
+
 def syslog_handler(ident: str, facility: str = "daemon") -> logging.Handler:
     """Return a handler for the local syslog. Raises OSError when there is none, ValueError."""
-    numbers = logging.handlers.SysLogHandler.facility_names
+    from logging.handlers import SysLogHandler  # noqa: PLC0415
+
+    numbers = SysLogHandler.facility_names
     if facility not in numbers:
         raise ValueError(f"unknown syslog facility {facility}")
-    handler = logging.handlers.SysLogHandler("/dev/log", numbers[facility])
+    handler = SysLogHandler("/dev/log", numbers[facility])
     handler.ident = f"{ident}[{os.getpid()}]: "
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
     return handler

@@ -38,17 +38,20 @@ def start(state: Path, spawn: Spawn) -> Start:
 
 
 @pytest.mark.slow
-def test_ten_seconds_end_with_a_good_verdict(start: Start, state: Path) -> None:
-    demo = start("--seconds", "10")
+def test_killed_job_and_server_come_back_and_the_verdict_is_good(start: Start, state: Path) -> None:
+    demo = start("--seconds", "12")
     told = demo.wait_output("jobs ready", 60)
     assert "[4/4]" in told
-    listen = (state / "scriptmgr.ini").read_text().split("metrics_listen = ")[1].split()[0]
-    with urllib.request.urlopen(f"http://{listen}/metrics", timeout=10) as answer:
-        metrics = answer.read().decode()
-    assert 'skytools_job_ready{job_name="ledger"} 1.0' in metrics
-    assert demo.wait(90) == 0, demo.output
+    consumer = next(pid for pid in leftovers(state) if "ledger.ini" in command_line(pid))
+    os.kill(consumer, signal.SIGKILL)
+    server = int((state / "target" / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
+    processes.kill_servers_in(state / "target" / "data")
+    wait_until(lambda: not processes.is_running(server), 10)
+    assert 'skytools_job_ready{job_name="ledger"}' in metrics_of(state)
+    assert demo.wait(120) == 0, demo.output
     assert demo.output.splitlines()[-1] == "GOOD: nothing lost, nothing doubled"
     verdict = json.loads((state / "verdict.json").read_text())
+    assert verdict["restarts"] == {"job": 1, "target server": 1}
     assert verdict["produced"] == verdict["applied"] > 500
     faults = ("lost", "doubled", "altered", "unknown", "history_wrong", "balances_wrong")
     assert {name: verdict[name] for name in faults} == dict.fromkeys(faults, 0)
@@ -59,13 +62,25 @@ def test_ten_seconds_end_with_a_good_verdict(start: Start, state: Path) -> None:
 
 
 @pytest.mark.slow
-def test_interrupt_under_load_compares_and_ends(start: Start, state: Path) -> None:
-    demo = start()
-    demo.wait_output("jobs ready", 60)
-    demo.signal(signal.SIGINT)
-    assert demo.wait(60) == 0, demo.output
-    assert "GOOD: nothing lost" in demo.output
+def test_a_killed_demo_gives_way_to_the_next_and_interrupt_compares(
+    start: Start, state: Path
+) -> None:
+    first = start()
+    first.wait_output("jobs ready", 60)
+    assert 'skytools_job_ready{job_name="ledger"} 1.0' in metrics_of(state)
+    first.kill()
+    second = start()
+    second.wait_output("jobs ready", 60)
+    second.signal(signal.SIGINT)
+    assert second.wait(60) == 0, second.output
+    assert "GOOD: nothing lost" in second.output
     assert leftovers(state) == set()
+
+
+def metrics_of(state: Path) -> str:
+    listen = (state / "scriptmgr.ini").read_text().split("metrics_listen = ")[1].split()[0]
+    with urllib.request.urlopen(f"http://{listen}/metrics", timeout=10) as answer:
+        return str(answer.read().decode())
 
 
 def test_interrupt_while_setting_up_leaves_nothing(start: Start, state: Path) -> None:
@@ -74,31 +89,6 @@ def test_interrupt_while_setting_up_leaves_nothing(start: Start, state: Path) ->
     demo.signal(signal.SIGINT)
     assert demo.wait(60) == 130
     assert "Traceback" not in demo.output
-    assert leftovers(state) == set()
-
-
-@pytest.mark.slow
-def test_killed_demo_gives_way_to_the_next(start: Start, state: Path) -> None:
-    first = start()
-    first.wait_output("jobs ready", 60)
-    first.kill()
-    second = start("--seconds", "3")
-    assert second.wait(90) == 0, second.output
-    assert leftovers(state) == set()
-
-
-@pytest.mark.slow
-def test_killed_job_and_server_come_back(start: Start, state: Path) -> None:
-    demo = start("--seconds", "15")
-    demo.wait_output("jobs ready", 60)
-    consumer = next(pid for pid in leftovers(state) if "ledger.ini" in command_line(pid))
-    os.kill(consumer, signal.SIGKILL)
-    server = int((state / "target" / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
-    processes.kill_servers_in(state / "target" / "data")
-    wait_until(lambda: not processes.is_running(server), 10)
-    assert demo.wait(120) == 0, demo.output
-    verdict = json.loads((state / "verdict.json").read_text())
-    assert verdict["restarts"] == {"job": 1, "target server": 1}
     assert leftovers(state) == set()
 
 

@@ -43,13 +43,6 @@ def test_wrong_input_is_one_line_a_fault(run_program, tmp_path, name, text, told
     assert all(line.startswith(f"{name}: ") for line in done.err.splitlines())
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_wrong_arguments(run_program, tmp_path, name):
-    assert run_program(name).code == 2
-    assert run_program(name, tmp_path / "none.ini").code == 2
-    assert run_program(name, "--nonsense").code == 2
-
-
 def test_loader_goes_on_where_it_was_killed(spawn, db, make_db, wait_until, tmp_path):
     root = make_root(db)
     leaf = add_node(root, root, make_db(), "leaf", "dwh")

@@ -64,22 +64,6 @@ def test_the_template_and_the_example_are_good(run_program, tmp_path, name):
     assert run_program(name, "--check", path).code == 0, template.out
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_wrong_input_is_one_line(run_program, tmp_path, name):
-    path = tmp_path / "x.ini"
-    path.write_text(
-        f"[{name}]\nsrc_db = dbname=x\ndst_db = dbname=y\nqueue_name = q\n"
-        "dst_queue_name = r\ndst_query = select 1\nlocal_tracking_file = /tmp/x\n"
-    )
-    done = run_program(name, "--check", path)
-    assert done.code == 2
-    assert ": unknown key" in done.err
-    assert "Traceback" not in done.err
-    assert run_program(name, tmp_path / "none.ini").code == 2
-    assert run_program(name).code == 2
-    assert run_program(name, "--nonsense").code == 2
-
-
 def test_section_names_of_skytools_3():
     """Tested with a program in test_mover_carries_events_with_all_fields."""
     for name in PROGRAMS:

@@ -125,6 +125,8 @@ _MERGED_WITH = """select t.queue_name
      where t.local and n.node_type <> 'root' and t.queue_name <> %s
        and coalesce(t.dest_table, t.table_name) = %s
      order by 1"""
+_KNOWS_SEQ = """select exists (select 1 from londiste.seq_info
+    where queue_name = %s and seq_name = %s)"""
 # A row that is changed gets another number and another place.
 _TABLES_VERSION = """select md5(coalesce(string_agg(xmin::text || ctid::text, ',' order by nr), ''))
     from londiste.table_info where queue_name = %s"""
@@ -265,6 +267,11 @@ def sequences(db: Database, queue: str) -> list[SeqInfo]:
     """Return the sequences of the set."""
     columns = "seq_name, last_value, local"
     return [SeqInfo(*row) for row in db.query(_SEQS.replace("*", columns, 1), (queue,))]
+
+
+def knows_seq(db: Database, queue: str, seq: str) -> bool:
+    """Tell whether a sequence of the set is known here."""
+    return db.value(_KNOWS_SEQ, (queue, seq)) is True
 
 
 def add_seq(db: Database, queue: str, seq: str) -> Answer:

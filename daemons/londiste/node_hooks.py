@@ -6,40 +6,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from skytools.core.db import Database, sql
-from skytools.core.errors import DatabaseError
-from skytools.daemons.londiste import api, names
+from skytools.daemons.londiste import api, sequences
 from skytools.daemons.londiste.config import LondisteConfig
 from skytools.daemons.londiste.states import Stage, State
 from skytools.daemons.londiste.upstream import NO_DATA, handler_name
 from skytools.pgq.admin.hooks import Hooks, NodeView
-from skytools.pgq.node import check
 from skytools.pgq.types import Event
 
 MOST_NAMES = 5
 _OPERATIONS = {"I": "insert", "U": "update", "D": "delete", "R": "truncate"}
-_LAST = "select pg_sequence_last_value(%s::regclass)"
-# Sequences that columns of a table own, identity columns' too, and those columns.
-_OWNED = """
-select n.nspname || '.' || s.relname, a.attname
-  from pg_catalog.pg_depend d
-  join pg_catalog.pg_class s on s.oid = d.objid and s.relkind = 'S'
-  join pg_catalog.pg_namespace n on n.oid = s.relnamespace
-  join pg_catalog.pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
- where d.classid = 'pg_catalog.pg_class'::regclass
-   and d.refclassid = 'pg_catalog.pg_class'::regclass
-   and d.refobjid = pg_catalog.to_regclass(%s) and d.deptype in ('a', 'i')"""
-_KNOWS_VALUES = "select to_regprocedure('londiste.get_seq_values(text)') is not null"
-_VALUES = """select seq_name, case when is_called then last_value end
-    from londiste.get_seq_values(%s)"""
-_SET_VALUES = "select * from londiste.set_seq_values(%s, %s::text[], %s::int8[])"
-# Upward only, in the direction in which the sequence counts.
-_RAISE = """
-select pg_catalog.setval(%(seq)s::regclass, %(value)s)
-  from pg_catalog.pg_sequence s
- where s.seqrelid = %(seq)s::regclass and s.seqincrement > 0
-   and %(value)s between s.seqmin and s.seqmax
-   and %(value)s > coalesce(pg_catalog.pg_sequence_last_value(s.seqrelid), s.seqmin - 1)"""
 
 
 class LondisteHooks(Hooks):
@@ -123,35 +98,14 @@ class LondisteHooks(Hooks):
 
     def before_promote(self, old: NodeView | None, new: NodeView) -> None:
         """Raise sequences above all values that may have been used."""
-        local = [one for one in api.sequences(new.db, new.queue) if one.local]
-        # The published value is ahead of the real one; the old root knows better, if it lives.
-        used = {} if old is None else _used(old)
-        registered = {one.name: used.get(one.name, one.last_value) for one in local}
-        if new.db.value(_KNOWS_VALUES):
-            args = (new.queue, list(registered), list(registered.values()))
-            check(new.db.query_one(_SET_VALUES, args))
-        else:
-            for name, value in registered.items():
-                _raise_to(new.db, name, value)
-        for table in api.tables(new.db, new.queue):
-            if table.local and handler_name(table) not in NO_DATA:
-                self._owned(old, new, table.dest, registered)
-
-    @staticmethod
-    def _owned(
-        old: NodeView | None, new: NodeView, table: str, registered: Mapping[str, int]
-    ) -> None:
-        """Raise the sequences of a table's columns that are no part of the set."""
-        for name, column in new.db.query(_OWNED, (names.quote(table),)):
-            if name in registered:
-                continue
-            used = _last_value(old.db, name) if old is not None else None
-            if used is None:
-                query = sql.SQL("select max({})::int8 from {}").format(
-                    sql.Identifier(column), names.ident(table)
-                )
-                used = new.db.value(query)
-            _raise_to(new.db, name, used)
+        used_by = None if old is None else old.db
+        done = sequences.raise_registered(used_by, new.db, new.queue)
+        tables = [
+            one.dest
+            for one in api.tables(new.db, new.queue)
+            if one.local and handler_name(one) not in NO_DATA
+        ]
+        sequences.raise_owned(used_by, new.db, tables, done)
 
     # status
 
@@ -175,19 +129,6 @@ class LondisteHooks(Hooks):
         return f"{event.extra1 or '-'} {_OPERATIONS.get(kind[:1], kind)}"
 
 
-def _used(node: NodeView) -> dict[str, int]:
-    """Return the last values that were used on a node, as far as it knows them."""
-    if node.db.value(_KNOWS_VALUES):
-        rows = node.db.query(_VALUES, (node.queue,))
-        return {name: value for name, value in rows if value is not None}
-    found = {}
-    for seq in api.sequences(node.db, node.queue):
-        value = _last_value(node.db, seq.name) if seq.local else None
-        if value is not None:
-            found[seq.name] = value
-    return found
-
-
 def _registers(name: str, only: tuple[str, ...], skip: tuple[str, ...]) -> bool:
     return (not only or name in only) and name not in skip
 
@@ -196,26 +137,3 @@ def _list(listed: list[str]) -> str:
     text = ", ".join(listed[:MOST_NAMES])
     more = len(listed) - MOST_NAMES
     return f"{text} and {more} more" if more > 0 else text
-
-
-def _last_value(db: Database, name: str) -> int | None:
-    """Return the last value that was used there; None when it is not known."""
-    db.execute("savepoint londiste_seq").close()
-    try:
-        value: int | None = db.value(_LAST, (names.quote(name),))
-    except DatabaseError:
-        db.execute("rollback to savepoint londiste_seq").close()
-        return None
-    return value
-
-
-def _raise_to(db: Database, name: str, value: int | None) -> None:
-    if value is None:
-        return
-    db.execute("savepoint londiste_seq").close()
-    try:
-        db.query(_RAISE, {"seq": names.quote(name), "value": value})
-    except DatabaseError as exc:
-        db.execute("rollback to savepoint londiste_seq").close()
-        if exc.sqlstate != "42P01":
-            raise

@@ -228,13 +228,16 @@ class Replay:
         name = event.data or ""
         if _is_known(name, self.cfg.register_only_tables, self.cfg.register_skip_tables):
             api.global_add_table(self.db, self.cfg.queue_name, name)
-            self.reload()
+            self._tables.setdefault(name, TableInfo(name, local=False))
 
     def _remove_table(self, event: Event) -> None:
         if event.data in self._tables:
-            self.reload()  # its changes are written before it goes
+            self._flush_handlers()  # its changes are written before it goes
+            self.out.forget()
             api.global_remove_table(self.db, self.cfg.queue_name, event.data)
-            self.reload()
+            self._handlers.pop(event.data, None)
+            self._prepared.discard(event.data)
+            self.use([one for one in self._tables.values() if one.name != event.data])
 
     def _update_seq(self, event: Event) -> None:
         name = event.extra1 or ""

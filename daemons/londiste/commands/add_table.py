@@ -192,9 +192,8 @@ def _add(env: Env, name: str) -> str:
     args = _magic(env, args)
     with env.change() as db:
         if not env.is_root:
-            if name not in {one.name for one in api.tables(db, env.queue)}:
-                # The event that tells of it has not come yet.
-                api.global_add_table(db, env.queue, name)
+            # The event that tells of it may not have come yet.
+            api.global_add_table(db, env.queue, name)
             if (opts.create or opts.create_full) and needs_table:
                 _create(env, name, dest)
         if needs_table and describe(db, dest) is None:

@@ -53,7 +53,7 @@ def _add(env: Env, name: str, known: api.SeqInfo | None) -> str:
                 raise SkytoolsError(
                     f"sequence {name} does not exist here; create it, or give --create"
                 )
-            if name not in {one.name for one in api.sequences(db, env.queue)}:
+            if not api.knows_seq(db, env.queue, name):
                 api.global_update_seq(db, env.queue, name, known.last_value)
         answer = api.add_seq(db, env.queue, name)
     env.say("%s", answer.note)

@@ -17,8 +17,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.cost import backend_cpu
 from bench.sides import QUEUE, ROOT, SIDES, Bench, Side
-from bench.works import backend_cpu
 from skytools.core.db import Database
 from skytools.core.pgserver import PrivateServer
 

@@ -19,6 +19,7 @@ from skytools.core.pgserver import PrivateServer
 ROOT = Path(__file__).resolve().parents[1]
 PEERS = ROOT / "build" / "peers"
 QUEUE = "bench"
+PAYLOAD = "x" * 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,15 @@ OURS = Side(
     section="ours",
 )
 SIDES = (THEIRS, OURS)
+# What is written without any queue: a table as an event table is, with its index.
+PLAIN = Side(name="plain table", version="plain", ticker=(), consumer=(), remote=(), section="")
+PLAIN_TABLE = """
+    create sequence plain_seq;
+    create table plain (
+        ev_id bigint not null default nextval('plain_seq'), ev_time timestamptz not null,
+        ev_txid bigint not null default txid_current(), ev_owner int, ev_retry int, ev_type text,
+        ev_data text, ev_extra1 text, ev_extra2 text, ev_extra3 text, ev_extra4 text);
+    create index on plain (ev_txid)"""
 
 
 class Bench:
@@ -83,10 +93,23 @@ class Bench:
         name = self.dbname(side)
         self.server.createdb(name)
         db = Database(side.name, self.server.conninfo(name), autocommit=True)
-        db.execute(f"create extension pgq version '{side.version}'")
-        db.execute("select pgq.create_queue(%s)", (QUEUE,))
+        if side is PLAIN:
+            db.execute(PLAIN_TABLE)
+        else:
+            db.execute(f"create extension pgq version '{side.version}'")
+            db.execute("select pgq.create_queue(%s)", (QUEUE,))
         self.databases[side.name] = db
         return db
+
+    def many(self, side: Side, databases: int, queues: int) -> list[str]:
+        """Make databases with so many queues each; return their names. The caller drops them."""
+        db = self.fresh(side)
+        db.query("select pgq.create_queue('more' || n) from generate_series(2, %s) n", (queues,))
+        db.close()
+        names = [f"{self.dbname(side)}_{number}" for number in range(databases)]
+        for name in names:
+            self.server.createdb(name, self.dbname(side))
+        return names
 
     def drop(self, side: Side) -> None:
         """Drop the side's database."""
@@ -121,16 +144,14 @@ class Bench:
     @contextlib.contextmanager
     def ticker(self, side: Side, **keys: object) -> Iterator[subprocess.Popen[bytes]]:
         """Run the side's ticker on its database."""
-        ini = self.ini(
-            side,
-            "ticker",
-            "pgqd",
-            base_connstr=self.server.conninfo(self.dbname(side)).rsplit(" ", 1)[0],
-            database_list=self.dbname(side),
-            syslog=0,
-            pidfile=self.folder / f"ticker_{side.version}.pid",
+        given = {
+            "base_connstr": self.server.conninfo(self.dbname(side)).rsplit(" ", 1)[0],
+            "database_list": self.dbname(side),
+            "syslog": 0,
+            "pidfile": self.folder / f"ticker_{side.version}.pid",
             **keys,
-        )
+        }
+        ini = self.ini(side, "ticker", "pgqd", **given)
         with self.program(side, *side.ticker, ini) as process:
             yield process
 

@@ -1,60 +1,13 @@
 # SPDX-License-Identifier: ISC
-"""What is measured. Each function returns the figures of one side and one round."""
+"""Capturing and reading. Each function returns the figure of one side and one round."""
 
 from __future__ import annotations
 
-import subprocess
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from bench.sides import OURS, QUEUE, Bench, Side, wait_end
+from bench.cost import backend_cpu
+from bench.sides import OURS, PAYLOAD, QUEUE, Bench, Side, wait_end
 from skytools.core.db import Database
-
-PAYLOAD = "x" * 100
-
-
-@dataclass(frozen=True, slots=True)
-class Latencies:
-    """Insert to handler, milliseconds."""
-
-    p50: float
-    p95: float
-    p99: float
-    count: int
-
-
-def insert_rate(bench: Bench, side: Side, clients: int, seconds: int = 4) -> float:
-    """Return insert_event calls per second, one a transaction, by pgbench."""
-    bench.fresh(side)
-    script = bench.folder / "insert.sql"
-    script.write_text(f"select pgq.insert_event('{QUEUE}', 'type', '{PAYLOAD}');\n")
-    done = subprocess.run(
-        [
-            bench.server.program("pgbench"),
-            *("-n", "-M", "prepared", "-c", str(clients), "-j", str(min(clients, 2))),
-            *("-T", str(seconds), "-f", str(script)),
-            bench.server.conninfo(bench.dbname(side)),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    line = next(line for line in done.stdout.splitlines() if line.startswith("tps"))
-    return float(line.split()[2])
-
-
-def insert_statement_rate(bench: Bench, side: Side, events: int = 200_000) -> float:
-    """Return events per second of insert_event called for each row of one statement."""
-    db = bench.fresh(side)
-    start = time.perf_counter()
-    db.query(
-        "select count(pgq.insert_event(%s, 'type', %s)) from generate_series(1, %s)",
-        (QUEUE, PAYLOAD, events),
-    )
-    return events / (time.perf_counter() - start)
-
 
 CAPTURED_ROWS = 100_000
 CAPTURED = """
@@ -108,26 +61,6 @@ class TriggerCost:
         start = backend_cpu(db)
         db.execute(CHANGES[self.operation], rows)
         return backend_cpu(db) - start
-
-
-def backend_cpu(db: Database) -> float:
-    """Return the seconds of CPU that the connection's backend has used."""
-    pid = db.value("select pg_backend_pid()")
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
-
-
-def insert_events_rate(bench: Bench, side: Side, events: int = 200_000) -> float:
-    """Return events per second of one insert_events call; of 3.5, which has none, as above."""
-    if side.version == "3.5":
-        return insert_statement_rate(bench, side, events)
-    db = bench.fresh(side)
-    start = time.perf_counter()
-    db.query(
-        "select pgq.insert_events(%s, array_agg('type'::text), array_agg(%s::text))"
-        " from generate_series(1, %s)",
-        (QUEUE, PAYLOAD, events),
-    )
-    return events / (time.perf_counter() - start)
 
 
 def consume_rate(bench: Bench, side: Side, events: int = 200_000) -> float:
@@ -205,44 +138,3 @@ def tick(db: Database) -> None:
     """Make a tick now, whatever the queue's settings are."""
     db.query("select pgq.force_tick(%s)", (QUEUE,))
     db.query("select pgq.ticker(%s)", (QUEUE,))
-
-
-def latency(bench: Bench, side: Side, rate: int, seconds: int, **tuning: object) -> Latencies:
-    """Return insert-to-handler times at `rate` single-event transactions per second.
-
-    Ticker and consumer run with their defaults, but for `tuning` (keys of the ticker's ini).
-    """
-    db = bench.fresh(side)
-    db.query("select pgq.register_consumer(%s, 'bench')", (QUEUE,))
-    events = rate * seconds
-    result, ini = bench.consumer_ini(side, events, latency=1)
-    with bench.ticker(side, **tuning), bench.program(side, *side.consumer, ini) as consumer:
-        time.sleep(2)  # both have connected; what is measured is the steady state
-        produce(db, rate, events)
-        wait_end(consumer, 120)
-    return summary(sorted(times(result)))
-
-
-def produce(db: Database, rate: int, events: int) -> None:
-    """Insert events one by one, evenly spread."""
-    start = time.perf_counter()
-    for number in range(events):
-        due = start + number / rate
-        if (ahead := due - time.perf_counter()) > 0:
-            time.sleep(ahead)
-        db.query("select pgq.insert_event(%s, 'type', %s)", (QUEUE, PAYLOAD))
-
-
-def times(result: Path) -> Iterator[float]:
-    """Yield the latencies a consumer wrote."""
-    for line in result.read_text().splitlines():
-        yield from map(float, line.split()[2:])
-
-
-def summary(values: list[float]) -> Latencies:
-    """Return percentiles of sorted values."""
-
-    def at(share: float) -> float:
-        return values[min(int(len(values) * share), len(values) - 1)]
-
-    return Latencies(at(0.50), at(0.95), at(0.99), len(values))

@@ -5,7 +5,7 @@
 machine_pid='' unshare_pid=''
 
 boot() { # FOLDER
-    local root=$1 deadline=$((SECONDS + 60))
+    local root=$1 deadline=$((SECONDS + 180))
     rm -f "$root/usr/sbin/policy-rc.d"
     printf 'skytools-test\n' >"$root/etc/hostname"
     printf '127.0.0.1 localhost skytools-test\n' >"$root/etc/hosts"
@@ -63,9 +63,10 @@ shut_down() {
     unshare_pid='' machine_pid=''
 }
 
-# Waits until a command succeeds; its last output is shown when it does not.
+# Waits until a command succeeds; its last output is shown when it does not. The time is what it may take on an idle
+# machine: this one may be busy.
 wait_until() { # SECONDS COMMAND...
-    local deadline=$((SECONDS + $1)) last
+    local deadline=$((SECONDS + 3 * $1)) last
     shift
     until last=$("$@" 2>&1); do
         if [ "$SECONDS" -ge "$deadline" ]; then

@@ -28,7 +28,10 @@ make_deps() { # the base with the build's dependencies, and lintian
     git -C "$TOP" show "$tree:debian/control.in" | sed s/PGVERSION/0/ >"$deps.new/tmp/source/debian/control"
     apt_in "$deps.new" install build-essential lintian fakeroot
     in_root "$deps.new" sh -c 'cd /tmp/source && apt-get -y -q -o Dpkg::Use-Pty=0 build-dep ./' \
-        >"$CHROOTS/deps-$suite.log" 2>&1 || die "build-dep failed: $(tail -n 5 "$CHROOTS/deps-$suite.log")"
+        >"$CHROOTS/deps-$suite.log" 2>&1 || {
+        failed_download "$CHROOTS/deps-$suite.log" && unable "build-dep cannot download"
+        die "build-dep failed: $(tail -n 5 "$CHROOTS/deps-$suite.log")"
+    }
     rm -rf "$deps.new/tmp/source"
     in_root "$deps.new" useradd -m -d /build build
     printf '%s\n' "$wanted" >"$deps.new/etc/skytools-build"

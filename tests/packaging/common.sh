@@ -10,6 +10,11 @@ CHROOTS=${SKYTOOLS_CHROOTS:-/var/tmp/skytools-chroots}
 MIRROR=${SKYTOOLS_MIRROR:-http://deb.debian.org/debian}
 
 die() { printf 'packaging: %s\n' "$*" >&2; exit 1; }
+# What the machine or its network cannot do is no fault of the packages: an exit status of its own.
+unable() { printf 'packaging: %s\n' "$*" >&2; exit 75; }
+failed_download() { # LOG
+    grep -qE 'Failed to fetch|Could not resolve|Could not connect|Unable to connect|Connection (failed|timed out)' "$1"
+}
 say() { printf 'packaging: %s\n' "$*" >&2; }
 
 require_suite() {
@@ -62,6 +67,7 @@ apt_in() { # FOLDER ARGUMENTS...: quiet as long as it goes well
     log=$(mktemp)
     if ! in_root "$root" apt-get -y -q -o Dpkg::Use-Pty=0 -o APT::Keep-Downloaded-Packages=true "$@" >"$log" 2>&1; then
         tail -n 30 "$log" >&2
+        failed_download "$log" && unable "apt-get cannot download: $*"
         rm -f "$log"
         die "apt-get $* failed in $root"
     fi
@@ -76,7 +82,7 @@ make_base() { # SUITE
         rm -rf "$root.new"
         debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,ca-certificates \
             "$suite" "$root.new" "$MIRROR" >"$CHROOTS/debootstrap-$suite.log" 2>&1 ||
-            die "debootstrap failed: $(tail -n 3 "$CHROOTS/debootstrap-$suite.log")"
+            unable "debootstrap failed: $(tail -n 3 "$CHROOTS/debootstrap-$suite.log")"
         mv "$root.new" "$root"
     fi
     cp /etc/resolv.conf "$root/etc/resolv.conf"
@@ -85,7 +91,7 @@ make_base() { # SUITE
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod 755 "$root/usr/sbin/policy-rc.d"
     # A mirror may stand still for longer than its lists are valid.
-    printf 'Acquire::Languages "none";\nAcquire::Check-Valid-Until "false";\nAPT::Install-Recommends "false";\n' \
+    printf 'Acquire::Languages "none";\nAcquire::Check-Valid-Until "false";\nAPT::Install-Recommends "false";\nAcquire::Retries "5";\n' \
         >"$root/etc/apt/apt.conf.d/90skytools"
     printf '%s\n' "$suite" >"$root/etc/skytools-suite"
     apt_in "$root" update

@@ -43,6 +43,14 @@ fresh_install() {
     no_failed_units
 }
 
+completed() { # PROGRAM WORD: what a shell that has read the program's completion makes of it
+    # shellcheck disable=SC2016
+    inside bash -c '. "/usr/share/bash-completion/completions/$1"
+        function=$(complete -p "$1" | sed "s/.*-F \([^ ]*\) .*/\1/")
+        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); "$function"; echo "${COMPREPLY[*]}"' bash "$@" |
+        tail -n 1
+}
+
 fresh_files() {
     [ "$(inside id -gn skytools)" = skytools ]
     [ "$(inside getent passwd skytools | cut -d: -f6)" = /var/lib/skytools ]
@@ -53,9 +61,11 @@ fresh_files() {
         inside "$program" --version
         inside test -f "/usr/share/man/man1/$program.1.gz"
     done
-    # shellcheck disable=SC2016
-    [ "$(inside bash -c '. /usr/share/bash-completion/completions/scriptmgr
-        COMP_WORDS=(scriptmgr resta) COMP_CWORD=1; _scriptmgr; echo "${COMPREPLY[*]}"')" = restart ]
+    [ "$(completed scriptmgr resta)" = restart ]
+    [ "$(completed pgqd --chec)" = --check ]
+    [ "$(completed qadmin --jso)" = --json ]
+    inside test -f /usr/share/skytools/grafana/dashboard.json
+    inside test -f /usr/share/man/man5/skytools.ini.5.gz
     # Nothing from PyPI, and every module of ours can be imported with what the packages depend on.
     inside python3 -c '
 import importlib, pkgutil, sys, skytools
@@ -242,6 +252,7 @@ fresh_londiste() {
     on_node a "insert into sale values (0, 'new')"
     wait_until 30 carried b 5001
     londiste_of b compare
+    fresh_stop_in_copy
     londiste_of b takeover a
     refused on_node a "insert into sale values (-1, 'refused')"
     on_node b "insert into sale values (-1, 'taken')"
@@ -252,6 +263,31 @@ fresh_londiste() {
     wait_until 30 jobs_ready 2
     inside runuser -u postgres -- dropdb -f node_a
     inside runuser -u postgres -- dropdb -f node_b
+}
+
+copying() { # whether the server is at work on the copy of table slow
+    on_node b "select count(*) from pg_stat_activity where state = 'active' and query ~* '^copy .*slow'" | grep -x '[1-9]'
+}
+
+# Part of fresh_londiste: the manager is stopped while a table is copied, which goes on after the next start.
+fresh_stop_in_copy() {
+    on_node a "create table slow (id int4 primary key); insert into slow select generate_series(1, 3000)"
+    on_node b "create function dawdle() returns bool language plpgsql as 'begin perform pg_sleep(0.005); return true; end'"
+    on_node b "create table slow (id int4 primary key constraint slowly check (dawdle()))"
+    londiste_of a add-table slow
+    londiste_of b add-table slow
+    wait_until 30 copying
+    local begun=$EPOCHREALTIME
+    inside systemctl stop skytools
+    printf 'figure: stopped within a copy after %s s\n' "$(seconds_since "$begun")"
+    [ -z "$(processes)" ]
+    [ "$(inside systemctl show -p Result --value skytools)" = success ]
+    on_node b "alter table slow drop constraint slowly"
+    inside systemctl start skytools
+    inside scriptmgr status --wait --timeout 60
+    londiste_of b wait-sync
+    [ "$(on_node b 'select count(*) from slow')" = 3000 ]
+    londiste_of b compare slow
 }
 
 fresh_many() {

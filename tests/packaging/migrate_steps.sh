@@ -116,6 +116,10 @@ migrate_relations() {
     inside dpkg -s "postgresql-$N-pgq3" | grep '^Version: 4\.'
     refused apt_inside install --no-remove python3-londiste
     refused apt_inside install --no-remove pgqd=3.5*
+    # Debian's pgq3 depends on pgqd, which our ticker provides: it stays.
+    inside apt-get -s install --allow-downgrades "postgresql-$N-pgq3=3.5*" >"$root/srv/downgrade"
+    grep "^Inst postgresql-$N-pgq3 " "$root/srv/downgrade"
+    refused grep '^Remv skytools-ticker ' "$root/srv/downgrade"
 }
 
 migrate_back() {

@@ -48,6 +48,21 @@ def test_each_command_is_in_one_package_with_its_man_page(command: str) -> None:
     assert len([word for word in listed("manpages") if fnmatch.fnmatch(page, word)]) == 1
 
 
+@pytest.mark.parametrize("command", commands())
+def test_each_command_has_a_completion(command: str) -> None:
+    folder = "usr/share/bash-completion/completions"
+    targets = [
+        line.split()[0]
+        for path in DEBIAN.glob("*.links")
+        for line in path.read_text().splitlines()
+        if line.split()[1] == f"{folder}/{command}"
+    ]
+    assert targets in ([], [f"{folder}/_skytools"])
+    file = DEBIAN / "completion" / ("_skytools" if targets else command)
+    joined = file.read_text().replace("\\\n", "")
+    assert re.search(rf"^complete -F \w+ .*\b{command}\b", joined, re.MULTILINE)
+
+
 def test_each_listed_file_exists() -> None:
     words = [word for word in listed("install") if not word.startswith("usr/")]
     words += [word for kind in ("manpages", "examples", "docs") for word in listed(kind)]
@@ -143,7 +158,7 @@ SCRIPTS = sorted(
 
 
 @pytest.mark.parametrize(
-    "path", [*SCRIPTS, DEBIAN / "completion" / "scriptmgr"], ids=lambda path: path.name
+    "path", [*SCRIPTS, *(DEBIAN / "completion").iterdir()], ids=lambda path: path.name
 )
 def test_scripts_are_good_shell(path: Path) -> None:
     result = subprocess.run(

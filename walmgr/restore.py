@@ -38,12 +38,12 @@ def restore_command(program: str, ini: str, *, standby: bool) -> str:
     """Return PostgreSQL's setting.
 
     A standby tries again after a failure; a recovery to the end must not mistake it for the end.
-    143 is the server's own SIGTERM.
+    143 is the server's own SIGTERM. No %r: pg_rewind runs it too, and refuses that.
     """
     words = start_fast(program, ini).replace("%", "%%")
     other = 1 if standby else BROKEN
     return (
-        f'{words} xrestore "%f" "%p" "%r"; case $? in {PRESENT}) exit 0;; {ABSENT}) exit 1;; '
+        f'{words} xrestore "%f" "%p"; case $? in {PRESENT}) exit 0;; {ABSENT}) exit 1;; '
         f"143) exit 143;; *) exit {other};; esac"
     )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlref
-from argparse_manpage.manpage import Manpage
+from manpages import manpage, roff
 
 import skytools
 from skytools.core import program
@@ -110,19 +110,6 @@ EXIT_WALMGR = """0 done; 1 failed; 2 wrong usage or configuration; 3 refused, be
 data. check: 0 all is well; 1 warning; 2 critical. Without a verb: as pgqd(1)."""
 
 
-def manpage(parser: argparse.ArgumentParser, short: str, exits: str) -> str:
-    """Return a command's man page in roff."""
-    parser.man_short_description = short  # type: ignore[attr-defined]
-    parser._manpage = [
-        {"heading": "exit status", "content": exits},
-        {"heading": "see also", "content": "skytools.ini(5), scriptmgr(1), pgqd(1)"},
-    ]
-    page = Manpage(parser, {"project_name": "skytools", "version": skytools.__version__})
-    lines = str(page).splitlines()
-    lines[0] = f'.TH {parser.prog.upper()} 1 "" "skytools {skytools.__version__}" "Skytools"'
-    return "\n".join(lines) + "\n"
-
-
 def ini_manpage() -> str:
     """Return skytools.ini(5)."""
     lines = [
@@ -168,12 +155,6 @@ def filled(text: str, name: str, heads: list[str], rows: list[tuple[str, str]]) 
     lines = [f"| {' | '.join(heads)} |", "|---|---|"]
     lines += [f"| `{key.replace('|', chr(92) + '|')}` | {told} |" for key, told in rows]
     return before + marker + "\n" + "\n".join(lines) + "\n\n" + end + after
-
-
-def roff(text: str) -> str:
-    """Return text that roff prints as it is."""
-    text = text.replace("\\", "\\\\").replace("-", "\\-").replace("`", "")
-    return f"\\&{text}" if text.startswith((".", "'")) else text
 
 
 def pages() -> dict[Path, str]:

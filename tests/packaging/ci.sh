@@ -46,8 +46,11 @@ able=$?
 set -e
 [ "$able" = 0 ] || not_here "$suite cannot be booted: $(tail -n 1 <<<"$why")"
 
-"$TOP/tests/packaging/test-deb.sh" "$suite" || {
+timeout -k 60 2700 "$TOP/tests/packaging/test-deb.sh" "$suite" || {
     status=$?
-    [ "$status" != 75 ] || not_here "the network is not there any more, see above"
+    case $status in
+        75) not_here "the network has gone, see above" ;;
+        124 | 137) not_here "three quarters of an hour were not enough" ;;
+    esac
     exit "$status"
 }

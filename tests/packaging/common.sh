@@ -76,6 +76,7 @@ apt_in() { # FOLDER ARGUMENTS...: quiet as long as it goes well
 
 make_base() { # SUITE
     local suite=$1 root=$CHROOTS/base-$1
+    [ ! -d "$root/etc" ] || cp /etc/resolv.conf "$root/etc/resolv.conf"
     [ ! -f "$root/etc/skytools-suite" ] || return 0
     if [ ! -d "$root" ]; then
         say "debootstrap $suite"

@@ -34,7 +34,7 @@ class Site:
         self.workers = {}
         self._spawn = spawn
         self._run = run_program
-        self._inis = {}
+        self.inis = {}
         self._conninfos = {
             name: db.conninfo.replace("user=postgres", f"user={user}")
             for name, db in databases.items()
@@ -44,7 +44,7 @@ class Site:
             db.execute("set role " + user)
             db.execute(TABLES)
             db.execute("reset role")
-            self._inis[name] = write_ini(
+            self.inis[name] = write_ini(
                 folder / f"{name}.ini",
                 "londiste",
                 {"job_name": f"{name}_w", "db": self._conninfos[name], "queue_name": "q",
@@ -55,7 +55,7 @@ class Site:
     def londiste(self, node, *words, code=0):
         """Run a command on one node's database."""
         done = self._run(
-            PEERS / "usr/bin/londiste", self._inis[node], *words, env=peer_env(), timeout=120
+            PEERS / "usr/bin/londiste", self.inis[node], *words, env=peer_env(), timeout=120
         )
         assert done.code == code, done.out + done.err
         return done.out + done.err
@@ -69,7 +69,7 @@ class Site:
 
     def start(self, name):
         self.workers[name] = self._spawn(
-            PEERS / "usr/bin/londiste", "-v", self._inis[name], "worker", env=peer_env()
+            PEERS / "usr/bin/londiste", "-v", self.inis[name], "worker", env=peer_env()
         )
 
     def state(self, name):
@@ -134,14 +134,13 @@ def change(db, dice):
     )  # fmt: skip
 
 
-def same_everywhere(site, wait_until):
-    expected = content(site.databases["root"])
-    for name in ("branch", "leaf"):
-        db = site.databases[name]
+def same_everywhere(site, wait_until, root="root"):
+    expected = content(site.databases[root])
+    for name, db in site.databases.items():
         wait_until(
             lambda db=db: content(db) == expected,
             60,
-            lambda name=name: f"{name} equals root\n{site.workers[name].output[-3000:]}",
+            lambda name=name: f"{name} is as {root}\n{site.workers[name].output[-3000:]}",
         )
 
 

@@ -87,6 +87,24 @@ def test_subconsumers_do_so_too(ticking, holder):
     assert without_index < 1
 
 
+@pytest.mark.parametrize(
+    "call", ["pgq_ext.get_last_tick('c')", "pgq_ext.is_batch_done('c', 5)",
+             "pgq_ext.set_last_tick('c', 5000)", "pgq_ext.set_batch_done('c', 5000)"]
+)  # fmt: skip
+def test_so_does_what_is_marked_as_done(db, holder, call):
+    db.execute("select pgq_ext.set_last_tick('c', 0), pgq_ext.set_batch_done('c', 5)")
+    db.execute(
+        """do $$ begin for n in 1..3000 loop
+               perform pgq_ext.set_last_tick('c', n), pgq_ext.set_batch_done('c', n + 9000);
+               commit;
+           end loop; end $$"""
+    )
+    db.query(f"select {call}")
+    plan = db.value(f"explain (analyze, buffers, format json) select {call}")
+    # All rows that there were are 16 blocks and more.
+    assert plan[0]["Plan"]["Shared Hit Blocks"] < 12
+
+
 def test_old_rows_are_got_rid_of_all_the_same(ticking, holder):
     db = ticking
     db.query("select pgq.register_consumer('q', 'c')")

@@ -20,9 +20,12 @@ create or replace function pgq_ext.get_last_tick(a_consumer text, a_subconsumer 
 returns bigint as $$
 begin
     return (select last_tick_id from pgq_ext.completed_tick
-             where consumer_id = a_consumer and subconsumer_id = a_subconsumer);
+             where consumer_id = a_consumer and subconsumer_id = a_subconsumer
+             order by row_version desc limit 1);
 end;
-$$ language plpgsql security definer set search_path = pg_catalog, pg_temp;
+$$ language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+    set enable_seqscan = off set enable_bitmapscan = off;
 
 -- ----------------------------------------------------------------------
 -- Function: pgq_ext.get_last_tick(1)

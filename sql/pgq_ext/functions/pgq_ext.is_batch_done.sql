@@ -20,11 +20,14 @@
 create or replace function pgq_ext.is_batch_done(a_consumer text, a_subconsumer text, a_batch_id bigint)
 returns boolean as $$
 begin
-    return exists (
-        select 1 from pgq_ext.completed_batch
-         where consumer_id = a_consumer and subconsumer_id = a_subconsumer and last_batch_id = a_batch_id);
+    return coalesce((
+        select last_batch_id = a_batch_id from pgq_ext.completed_batch
+         where consumer_id = a_consumer and subconsumer_id = a_subconsumer
+         order by row_version desc limit 1), false);
 end;
-$$ language plpgsql security definer set search_path = pg_catalog, pg_temp;
+$$ language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+    set enable_seqscan = off set enable_bitmapscan = off;
 
 -- ----------------------------------------------------------------------
 -- Function: pgq_ext.is_batch_done(2)

@@ -18,14 +18,18 @@ create table if not exists pgq_ext.completed_tick (
     consumer_id text not null,
     subconsumer_id text not null default '',
     last_tick_id bigint not null,
-    primary key (consumer_id, subconsumer_id)
+    -- Last part of the key, counted up with each change, so that the row of now is found without walking over all that it
+    -- was before and that cannot be vacuumed while somebody holds a snapshot. See pgq_ext._row_version.
+    row_version bigint not null default 0,
+    primary key (consumer_id, subconsumer_id, row_version)
 );
 
 create table if not exists pgq_ext.completed_batch (
     consumer_id text not null,
     subconsumer_id text not null default '',
     last_batch_id bigint not null,
-    primary key (consumer_id, subconsumer_id)
+    row_version bigint not null default 0,
+    primary key (consumer_id, subconsumer_id, row_version)
 );
 
 create table if not exists pgq_ext.completed_event (

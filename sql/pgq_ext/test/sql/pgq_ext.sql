@@ -50,6 +50,17 @@ select pgq_ext.set_event_done('c', 2, 100), pgq_ext.is_event_done('c', 1, 100), 
 select * from pgq_ext.completed_event order by 1, 2, 3, 4;
 select * from pgq_ext.partial_batch order by 1, 2;
 
+-- Rule: who writes to the tables himself need not know of versions, and cannot enter a consumer twice.
+select pgq_ext.set_last_tick('own', 1), pgq_ext.set_last_tick('own', 2);
+update pgq_ext.completed_tick set last_tick_id = 3 where consumer_id = 'own';
+update pgq_ext.completed_batch set last_batch_id = 9 where consumer_id = 'c' and subconsumer_id = '';
+select pgq_ext.get_last_tick('own'), pgq_ext.is_batch_done('c', 9), pgq_ext.set_batch_done('c', 9);
+\set VERBOSITY terse
+insert into pgq_ext.completed_tick (consumer_id, last_tick_id) values ('own', 4);
+insert into pgq_ext.completed_batch (consumer_id, last_batch_id) values ('c', 10);
+\set VERBOSITY default
+select * from pgq_ext.completed_tick order by 1, 2;
+
 -- Rule: a mark belongs to the transaction that does the work.
 begin;
 select pgq_ext.set_batch_done('c', 50), pgq_ext.set_event_done('c', 50, 1), pgq_ext.set_last_tick('c', 50);
@@ -73,11 +84,11 @@ select pgq_ext.upgrade_schema();
 alter table pgq_ext.completed_tick alter column subconsumer_id drop default;
 select pgq_ext.upgrade_schema();
 truncate pgq_ext.completed_batch, pgq_ext.completed_tick, pgq_ext.completed_event, pgq_ext.partial_batch;
+insert into pgq_ext.completed_batch values ('old', '', 7);
 alter table pgq_ext.completed_batch drop column subconsumer_id, add primary key (consumer_id);
 alter table pgq_ext.completed_tick drop column subconsumer_id, add primary key (consumer_id);
 alter table pgq_ext.completed_event drop column subconsumer_id, add primary key (consumer_id, batch_id, event_id);
 alter table pgq_ext.partial_batch drop column subconsumer_id, add primary key (consumer_id);
-insert into pgq_ext.completed_batch values ('old', 7);
 select pgq_ext.upgrade_schema(), pgq_ext.upgrade_schema();
 select conrelid::regclass, pg_get_constraintdef(oid)
   from pg_constraint where connamespace = 'pgq_ext'::regnamespace and contype = 'p' order by conrelid::regclass::text;

@@ -10,21 +10,17 @@ how long other tables stand still on the replica while a big one is copied under
 from __future__ import annotations
 
 import argparse
-import shutil
-import statistics
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import ClassVar
 
-from bench import londiste_apply as apply
-from bench.sides import ROOT
+from bench import londiste_sides as sides
 from skytools.core.db import Database
 from skytools.core.pgserver import PrivateServer
 
-SETTINGS = {**apply.SETTINGS, "maintenance_work_mem": "256MB", "max_wal_size": "16GB"}
+SETTINGS = {**sides.SETTINGS, "maintenance_work_mem": "256MB", "max_wal_size": "16GB"}
 BIG = """
 create table big (id int primary key, customer int, created timestamptz, amount numeric(12,2),
                   note text);
@@ -49,15 +45,11 @@ DEADLINE = 900.0
 SMALL = ("s1", "s2", "s3")
 
 
-class Tables(apply.Pair):
+class Tables(sides.Pair):
     """What all sides have in common: tables with rows on the root, without on the replica."""
 
-    def _database(self, role: str) -> Database:
-        name = f"{self.name}_{role}"
-        self.server.createdb(name)
-        db = Database(name, self.server.conninfo(name), autocommit=True)
-        db.execute(BIG).close()
-        return db
+    schema: ClassVar[str] = BIG
+    tables: ClassVar[tuple[str, ...]] = ("big", "beat", *SMALL)
 
     def fill(self, rows: int) -> None:
         """Put rows on the root."""
@@ -88,21 +80,10 @@ class Tables(apply.Pair):
         return taken
 
 
-class BuiltIn(Tables, apply.BuiltIn):
-    """Logical replication of the server itself."""
+class BuiltIn(Tables, sides.BuiltIn):
+    """Logical replication of the server itself: all is published, a table at a time."""
 
-    def start(self) -> None:
-        """Publish all, subscribe to a table at a time."""
-        self.root.execute("create publication pub").close()
-        self.slot = self.name
-        self.root.execute(
-            f"select pg_create_logical_replication_slot('{self.slot}', 'pgoutput')"
-        ).close()
-        self.leaf.execute(
-            f"create subscription sub connection '{self.root.conninfo}' publication pub with"
-            f" (slot_name = '{self.slot}', create_slot = false)"
-        ).close()
-        self.stack.callback(self._drop)
+    options: ClassVar[str] = ""
 
     def add(self, *tables: str) -> None:
         """Subscribe the replica to tables."""
@@ -115,39 +96,13 @@ class BuiltIn(Tables, apply.BuiltIn):
         return not self.leaf.value(query)
 
 
-class Londiste(Tables, apply.Londiste):
+class Londiste(Tables, sides.Londiste):
     """A root and a leaf of Londiste, ours."""
-
-    tables = ("big", "beat", *SMALL)
 
     def start(self) -> None:
         """Make root and leaf and start ticker and worker."""
-        for db in (self.root, self.leaf):
-            for extension in ("pgq", "pgq_node", "londiste"):
-                db.execute(f"create extension {extension} {self._version(extension)}").close()
-        self._nodes()
-        for table in self.tables:
-            name = f"public.{table}"
-            self.root.execute("select * from londiste.local_add_table('q', %s)", (name,)).close()
-            self.leaf.execute("select londiste.global_add_table('q', %s)", (name,)).close()
-        ticker = self._ini(
-            "pgqd",
-            base_connstr=self.server.conninfo("x").rsplit(" ", 1)[0],
-            database_list=f"{self.name}_root",
-            syslog=0,
-            pidfile=self.folder / f"{self.name}_ticker.pid",
-        )
-        self.stack.enter_context(self._program(*self.side.ticker, ticker))
-        worker = self._ini(
-            "londiste",
-            job_name="leaf_w",
-            db=self.leaf.conninfo,
-            queue_name="q",
-            logfile=self.folder / f"{self.name}_worker.log",
-            pidfile=self.folder / f"{self.name}_worker.pid",
-        )
-        self.stack.enter_context(self._program(*self._worker(), worker, "worker"))
-        self._acknowledged()
+        self.make_nodes()
+        self.run_programs(logfile=self.folder / f"{self.name}_worker.log")
         time.sleep(3)
 
     def add(self, *tables: str) -> None:
@@ -164,7 +119,7 @@ class Londiste(Tables, apply.Londiste):
         return not self.leaf.value(query)
 
 
-class Londiste3(Londiste, apply.Londiste3):
+class Londiste3(Londiste, sides.Londiste3):
     """The same with Debian's packages."""
 
 
@@ -230,41 +185,28 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--only", default="ours,builtin", help="these sides, by commas")
     opts = parser.parse_args()
-    bindir = subprocess.run(
-        [ROOT / "bench/peers.sh"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    folder = Path(tempfile.mkdtemp(prefix="skytools-bench-", dir="/var/tmp"))
-    folder.chmod(0o755)
-    server = PrivateServer(folder / "data", Path(bindir), settings=SETTINGS)
-    server.initdb()
-    server.start()
-    try:
+    with sides.bench_server("copy", SETTINGS) as (server, folder):
         run(server, folder, opts.only.split(","), opts)
-    finally:
-        server.destroy()
-        shutil.rmtree(folder, ignore_errors=True)
     return 0
 
 
 def run(server: PrivateServer, folder: Path, wanted: list[str], opts: argparse.Namespace) -> None:
     """Measure all sides in each round."""
     big: dict[str, list[float]] = {name: [] for name in wanted}
-    for number in range(opts.rounds):
-        turn = number % len(wanted)
-        for name in wanted[turn:] + wanted[:turn]:
-            pair = SIDES[name](name, server, folder)
-            try:
-                pair.fill(opts.rows)
-                pair.start()
-                small = pair.copy(*SMALL)
-                big[name].append(pair.copy("big"))
-                print(
-                    f"  round {number + 1}, {name}: {opts.rows} rows {big[name][-1]:.2f} s,"
-                    f" three small tables {small:.2f} s",
-                    flush=True,
-                )
-            finally:
-                pair.stop()
+    for number, name in sides.in_turns(wanted, opts.rounds):
+        pair = SIDES[name](name, server, folder)
+        try:
+            pair.fill(opts.rows)
+            pair.start()
+            small = pair.copy(*SMALL)
+            big[name].append(pair.copy("big"))
+            print(
+                f"  round {number}, {name}: {opts.rows} rows {big[name][-1]:.2f} s,"
+                f" three small tables {small:.2f} s",
+                flush=True,
+            )
+        finally:
+            pair.stop()
     for name in wanted:
         pair = SIDES[name](name, server, folder)
         try:
@@ -275,9 +217,7 @@ def run(server: PrivateServer, folder: Path, wanted: list[str], opts: argparse.N
         finally:
             pair.stop()
     if {"ours", "builtin"} <= set(wanted):
-        pairs = zip(big["ours"], big["builtin"], strict=True)
-        ratio = statistics.median(ours / theirs for ours, theirs in pairs)
-        print(f"ours / built-in: {ratio:.2f}")
+        print(f"ours / built-in: {sides.ratio(big['ours'], big['builtin']):.2f}")
 
 
 if __name__ == "__main__":

@@ -108,6 +108,11 @@ class Sync:
         """Go on after a batch is committed."""
         self._look(batch.tick.id)
 
+    def look_due(self) -> bool:
+        """Tell whether idle() may find anything: it looks at the tables a few times a second."""
+        busy = self.active or self.children.running
+        return bool(busy) or time.monotonic() - self._looked >= LOOK_SECONDS
+
     def idle(self) -> None:
         """Go on when there is no batch."""
         self._look(self.worker.state.completed_tick, idle=True)
@@ -117,6 +122,7 @@ class Sync:
         target = self.worker.target
         target.listen(api.SYNC_CHANNEL)
         if target.notifies():
+            self._looked = float("-inf")
             return Pause(0)
         wake = (*given.wake, target, *self.children.wake)
         busy = self.active or self.children.running

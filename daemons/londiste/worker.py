@@ -14,7 +14,7 @@ from skytools.daemons.londiste import api
 from skytools.daemons.londiste.config import LondisteConfig
 from skytools.daemons.londiste.metrics import WorkerMetrics
 from skytools.daemons.londiste.replay import CASCADE, OWN, Replay
-from skytools.daemons.londiste.sync import Sync
+from skytools.daemons.londiste.sync import LOOK_SECONDS, Sync
 from skytools.daemons.londiste.verify.audit import Audit
 from skytools.pgq import Batch, CascadedWorker, Event
 from skytools.pgq import api as pgq
@@ -33,8 +33,8 @@ SETTINGS = "set jit = off; set work_mem = '64MB'; set temp_buffers = '64MB'"
 ROOT_DELAYS = 10
 # How often the provider is asked how much waits, in seconds.
 PENDING_SECONDS = 5.0
-# After so many batches without a pause a leaf asks for ones of many ticks.
-BUSY_BATCHES = 3
+# A leaf that is behind takes ticks of about so many slices as one batch, at most.
+MOST_SLICES = 8
 
 
 class LondisteWorker(CascadedWorker):
@@ -60,14 +60,15 @@ class LondisteWorker(CascadedWorker):
         self._block: list[Event] = []
         self.audit = Audit(ctx.metrics, cfg)
         self._seqs_at = self._pending_at = float("-inf")
-        self._busy = 0
+        self._last_seq: int | None = None  # of the last batch, if there was no rest since
 
     # one round
 
     def look(self) -> NodeState:
         """Read the state of the node."""
         self.audit.start()
-        state = super().look()
+        with self.target.alone():
+            state = super().look()
         self.metrics.node(state)
         return state
 
@@ -78,14 +79,16 @@ class LondisteWorker(CascadedWorker):
             self._seqs_at = now
             api.root_check_seqs(self.target, self.cfg.queue_name)
             self.target.commit()
-        self._busy = 0
         return super().root_step()
 
     def _idle(self) -> Pause:
-        self._busy = 0
-        self.sync.idle()
+        self._last_seq = None
+        looked = self.sync.look_due()
+        if looked:
+            self.sync.idle()
         self._told_pending()
-        return self.sync.pause(super()._idle())
+        pause = self.sync.pause(super()._idle())
+        return pause if looked else Pause(min(pause.seconds, LOOK_SECONDS), pause.wake)
 
     def reload(self, cfg: LondisteConfig) -> None:  # type: ignore[override] # its own keys
         """Take a new configuration between two batches."""
@@ -121,24 +124,23 @@ class LondisteWorker(CascadedWorker):
         ours = pgq.table_condition(self.target, tables)
         return f"({kinds} or {ours})"
 
-    def gathers(self) -> tuple[int, ...]:
-        """Return how many events a batch should have at least, the best first; (): any.
+    def gathers(self) -> int | None:
+        """Return the event number from which on ticks may be put together; None: they may not.
 
-        Only a leaf that is behind may leave ticks out, and not while a copy waits at one.
+        Only a leaf that has not rested since its last batch may leave ticks out, and not while a
+        copy waits at one.
         """
-        state = self.state
-        if self._busy < BUSY_BATCHES or state.node_type is not NodeType.LEAF or self.follows:
-            return ()
-        rows = self.cfg.apply_slice_rows
-        return () if self.sync.offered else (8 * rows, 4 * rows, 2 * rows, rows, rows // 10)
+        if self.state.node_type is not NodeType.LEAF or self.follows or self.sync.offered:
+            return None
+        return self._last_seq
 
     def work(self, batch: Batch) -> None:
         """Do a batch; or, beside a branch of a combined queue, only what is told of the set."""
-        self._busy += 1
         if not self.follows:
             super().work(batch)
+            self._last_seq = batch.tick.event_seq
             return
-        self.watermarks.use(self.target)
+        self.watermarks.use(self.target, self.state, self.cfg.local_wm_publish_period)
         replay = self._ready(batch)
         for event in batch:
             kind = event.type or ""
@@ -286,14 +288,11 @@ class _Reader(BatchReader):
         self._worker = worker
 
     def open(self) -> BatchInfo | None:
-        """Ask for a large batch, where that is right; there may be none, then for any."""
-        if self.min_count is None:
-            try:
-                for wanted in self._worker.gathers():
-                    self.min_count = wanted
-                    found = super().open()
-                    if found is not None:
-                        return found
-            finally:
-                self.min_count = None
+        """Ask for all ticks there are, where that is right; else, or when none is due, for one."""
+        after, limited = self._worker.gathers(), self.min_count or self.min_interval or self.min_lag
+        if after is not None and not limited:
+            most = MOST_SLICES * self._worker.cfg.apply_slice_rows
+            found = pgq.next_batches(self.db, self.queue, self.consumer, after_seq=after, most=most)
+            if found is not None:
+                return found
         return super().open()

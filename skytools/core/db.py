@@ -57,8 +57,7 @@ TRANSIENT_CODES = frozenset(
 )
 
 
-# Statements without result that go to the server at once.
-SEND_STATEMENTS = 100
+SEND_STATEMENTS = 100  # without result, that go to the server at once
 
 _TIMESTAMPTZ = 1184
 _TEXT_TIMES = psycopg2.extensions.new_type(
@@ -231,7 +230,7 @@ class Database:
     # statements
 
     def send(self, query: Query, args: Args = None) -> None:
-        """Run a statement whose result nobody wants: at the latest before the next, or commit().
+        """Run a statement whose result nobody wants: together with the next, or at commit().
 
         Up to SEND_STATEMENTS go in one round trip, in their order; an error is raised by what
         comes after. With autocommit it is run at once.
@@ -250,41 +249,49 @@ class Database:
 
     def execute(self, query: Query, args: Args = None) -> psycopg2.extensions.cursor:
         """Run a statement and return its cursor."""
-        self.flush()
         cursor = self.connect().cursor()
         with self._translated():
-            cursor.execute(query, args)
+            self._run(cursor, query, args)
         return cursor
 
-    def query(self, query: Query, args: Args = None, *, text_times: bool = False) -> list[Row]:
-        """Run a statement and return all its rows.
+    def _run(self, cursor: psycopg2.extensions.cursor, query: Query, args: Args) -> None:
+        """Run a statement, and what was sent before it in the same round trip."""
+        if self._unsent:
+            unsent, self._unsent = self._unsent, []
+            cursor.execute(b";\n".join([*unsent, cursor.mogrify(query, args)]))
+        else:
+            cursor.execute(query, args)
 
-        `text_times` leaves timestamptz as the server's text: making datetime objects costs more
-        than all the rest of a row.
+    def query(self, query: Query, args: Args = None, *, text_times: bool = False) -> list[Row]:
+        """Run a statement and return all its rows; with `text_times` times as they are sent.
+
+        To make datetime objects of them costs more than all the rest of a row.
         """
-        self.flush()
         with self.connect().cursor() as cursor, self._translated():
             if text_times:
                 psycopg2.extensions.register_type(_TEXT_TIMES, cursor)
                 # The C converter itself, without a call into Python for each value.
                 casts: dict[int, object] = cursor.string_types  # type: ignore[assignment] # a dict now
                 casts[_TIMESTAMPTZ] = psycopg2.extensions.UNICODE
-            cursor.execute(query, args)
+            self._run(cursor, query, args)
             return cursor.fetchall()
 
-    def query_alone(self, query: Query, args: Args = None) -> list[Row]:
-        """Run a statement as a transaction of its own, in one round trip; return its rows.
-
-        No transaction may be open.
-        """
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Make each statement of the block a transaction of its own; none may be open."""
         conn = self.connect()
         with self._translated():
             conn.autocommit = True
         try:
-            return self.query(query, args)
+            yield
         finally:
             if not conn.closed:
                 conn.autocommit = self.autocommit
+
+    def query_alone(self, query: Query, args: Args = None) -> list[Row]:
+        """Run a statement alone(), in one round trip, and return its rows."""
+        with self.alone():
+            return self.query(query, args)
 
     def query_one(self, query: Query, args: Args = None) -> Row | None:
         """Run a statement and return its first row, None without rows."""
@@ -307,10 +314,7 @@ class Database:
         return query if isinstance(query, str) else query.as_string(self.connect())
 
     def copy(self, statement: Query, stream: Any, size: int = 8192) -> int:
-        """Run a COPY FROM STDIN or TO STDOUT with a file-like object; returns the rows.
-
-        A stream of bytes gets and gives them as they are. `size` is how much is read at a time.
-        """
+        """Run a COPY with a file-like object of text or bytes, `size` at a time; count rows."""
         self.flush()
         with self.connect().cursor() as cursor, self._translated():
             cursor.copy_expert(statement, stream, size)
@@ -346,10 +350,7 @@ class Database:
     # notifications
 
     def listen(self, channel: str) -> None:
-        """Listen on a channel, now and after every reconnect. Call outside a transaction.
-
-        Without autocommit the LISTEN is committed here.
-        """
+        """Listen, now and after every reconnect. Call outside a transaction; it is committed."""
         if channel in self._channels:
             self.connect()
             return
@@ -369,8 +370,7 @@ class Database:
     def notifies(self) -> list[Notify]:
         """Return what arrived since the last call, reading the socket without blocking.
 
-        Must be called before waiting on fileno(): an earlier query may have read the
-        notification from the socket already.
+        Call it before waiting on fileno(): an earlier query may have read the socket already.
         """
         conn = self.connect()
         with self._translated():

@@ -32,6 +32,14 @@ _NEXT_BATCH_RELAXED = f"{_NEXT_BATCH} where set_config('synchronous_commit', 'of
 AT_LEAST_LOCAL = """set_config('synchronous_commit',
     replace(current_setting('synchronous_commit'), 'off', 'local'), true)"""
 _NEXT_BATCH_DURABLE = f"{_NEXT_BATCH} where {AT_LEAST_LOCAL} > ''"
+# Events are counted by the hints of ticks.
+_NEXT_BATCHES_DURABLE = f"""select b.* from pgq.queue q
+    cross join lateral (select tick_event_seq from pgq.tick where tick_queue = q.queue_id
+                         order by tick_id desc limit 1) t
+    cross join lateral pgq.next_batch_custom(i_queue_name => q.queue_name,
+        i_consumer_name => %s, i_min_lag => null, i_min_interval => null,
+        i_min_count => least(greatest(t.tick_event_seq - %s, 1), %s)::int) b
+    where q.queue_name = %s and {AT_LEAST_LOCAL} > ''"""  # noqa: S608 # all of it is ours
 _GET_BATCH_CURSOR = call(
     "pgq.get_batch_cursor", "i_batch_id", "i_cursor_name", "i_quick_limit", "i_extra_where"
 )
@@ -177,7 +185,20 @@ def next_batch(
     Raises DatabaseError when the consumer is not registered.
     """
     query = _NEXT_BATCH_DURABLE if durable else _NEXT_BATCH_RELAXED
-    row = db.query_alone(query, (queue, consumer, min_lag, min_count, min_interval))
+    return _batch(db.query_alone(query, (queue, consumer, min_lag, min_count, min_interval)))
+
+
+def next_batches(
+    db: Database, queue: str, consumer: str, *, after_seq: int, most: int
+) -> BatchInfo | None:
+    """Open one batch of all ticks there are, or of `most` events; None: look by next_batch.
+
+    `after_seq` is of the tick at which the consumer is.
+    """
+    return _batch(db.query_alone(_NEXT_BATCHES_DURABLE, (consumer, after_seq, most, queue)))
+
+
+def _batch(row: Sequence[Row]) -> BatchInfo | None:
     if not row or row[0][0] is None:
         return None
     batch_id, tick, prev, tick_time, prev_time, tick_seq, prev_seq = row[0]
@@ -284,7 +305,7 @@ def target_position(db: Database, consumer: str) -> int | None:
 
 def make_durable(db: Database) -> None:
     """Make the commit of this transaction wait for the disk, whatever the server's settings."""
-    db.execute(f"select {AT_LEAST_LOCAL}").close()
+    db.send(f"select {AT_LEAST_LOCAL}")
 
 
 def set_target_position(db: Database, consumer: str, tick_id: int | None) -> None:

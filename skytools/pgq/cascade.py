@@ -203,8 +203,7 @@ class CascadedBase(BaseConsumer):
             batch.require_read()
             reach("cascade-applied")
             api.make_durable(self.target)  # before the provider forgets the batch
-            node.set_completed(self.target, self.cfg.queue_name, self.position_name, batch.tick.id)
-            self._still_below(batch)
+            self._complete(batch)
             self.target.commit()
             reach("cascade-committed")
             self.after(batch, fresh=True)
@@ -218,13 +217,21 @@ class CascadedBase(BaseConsumer):
         batch.reader.finish(batch)
         reach("cascade-finished")
 
-    def _still_below(self, batch: Batch) -> None:
-        """Raise when the node has become root since the batch was begun: it takes no more.
+    def _complete(self, batch: Batch) -> None:
+        """Note the position. Raises when the node has become root since the batch was begun.
 
-        The position is locked by now, and promote_branch waits for it, so this cannot change
-        before the commit.
+        A root takes no more. The position is locked when the state is read, and promote_branch
+        waits for it, so this cannot change before the commit.
         """
-        if self.read_state().node_type is NodeType.ROOT:
+        tick = batch.tick.id
+        node.send_completed(self.target, self.cfg.queue_name, self.position_name, tick)
+        state = self.read_state()
+        if state.completed_tick != tick:
+            raise SkytoolsError(
+                f"{self._name()}: the position was not noted: it is {state.completed_tick} instead"
+                f" of {tick}"
+            )
+        if state.node_type is NodeType.ROOT:
             raise TransientError(
                 f"{self._name()}: the node has become root, batch {batch.id} is left alone"
             )

@@ -113,7 +113,7 @@ class CascadedWorker(CascadedBase):
 
     def work(self, batch: Batch) -> None:
         """Do a batch, or follow; then tell the provider how far we are."""
-        self.watermarks.use(self.target)
+        self.watermarks.use(self.target, self.state, self.cfg.local_wm_publish_period)
         if self.follows:
             for event in batch:
                 if (event.type or "").startswith(OWN):

@@ -163,6 +163,11 @@ def set_completed(db: Database, queue: str, consumer: str, tick_id: int) -> None
     _do(db, _SET_COMPLETED, queue, consumer, tick_id)
 
 
+def send_completed(db: Database, queue: str, consumer: str, tick_id: int) -> None:
+    """Do the same together with the next statement; whether it is done the position tells."""
+    db.send(_SET_COMPLETED, (queue, consumer, tick_id))
+
+
 def register_consumer(
     db: Database, queue: str, consumer: str, provider_node: str, tick_id: int
 ) -> None:

@@ -10,7 +10,7 @@ from skytools.core.errors import SkytoolsError
 from skytools.core.service import Context
 from skytools.pgq import node
 from skytools.pgq.batch import Batch
-from skytools.pgq.node import Location, NodeState
+from skytools.pgq.node import Location, NodeState, NodeType
 from skytools.pgq.types import Event
 
 log = logging.getLogger("skytools")
@@ -32,8 +32,10 @@ class Watermarks:
         self._from_root: int | None = None
         self._own: int | None = None
 
-    def use(self, target: Database) -> None:
-        """Read the node's attributes."""
+    def use(self, target: Database, state: NodeState, period: float) -> None:
+        """Read the node's attributes, when they matter: in a branch, or when report() has work."""
+        if state.node_type is not NodeType.BRANCH and not self._is_due(period):
+            return
         attributes = node.node_attributes(target, self._queue)
         names = attributes.get("sync_watermark", "").split(",")
         self._partners = [name.strip() for name in names if name.strip()]
@@ -72,11 +74,15 @@ class Watermarks:
             self._sync(target, mark)
 
     def _due(self, period: float) -> bool:
-        now = self._ctx.clock.monotonic()
-        if self._published_at is not None and now - self._published_at < period:
-            return False
-        self._published_at = now
-        return True
+        due = self._is_due(period)
+        if due:
+            self._published_at = self._ctx.clock.monotonic()
+        return due
+
+    def _is_due(self, period: float) -> bool:
+        if self._published_at is None:
+            return True
+        return self._ctx.clock.monotonic() - self._published_at >= period
 
     def _sync(self, target: Database, mark: int) -> None:
         """Move our own global watermark to the lowest of all marks. Commits."""

@@ -204,14 +204,14 @@ def test_large_values_arrive_and_slices_are_bounded_by_size(lab):
     )
     lab.db.execute("update s set b = decode(repeat('00ff', 10 << 20), 'hex') where id = 1")
     writes = []
-    original = writer.Writer.write
+    original = writer.Writer.write_all
 
-    def counted(self, work):
-        writes.append(sum(len(line) for _, line, _ in work.changes))
-        original(self, work)
+    def counted(self, works):
+        writes.append(sum(len(line) for work in works for _, line, _ in work.changes))
+        original(self, works)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writer.Writer, "write", counted)
+        patch.setattr(writer.Writer, "write_all", counted)
         lab.apply(slice_bytes=2 << 20)
     assert len(writes) == 4
     query = "select id, md5(t), md5(b) from {} order by 1"

@@ -143,6 +143,9 @@ class Applier:
             self._calls = []
         waiting = [sink for sink in self._sinks.values() if sink.waits]
         waiting.sort(key=lambda sink: sink.strict)
+        works = [work for sink in waiting if (work := sink.take()) is not None]
+        if works:
+            steps.append(partial(self._writer.write_all, works))
         return steps + [step for sink in waiting for step in sink.write(self._writer)]
 
     # ends

@@ -192,11 +192,13 @@ class Sink:
 
     # what waits
 
+    def take(self) -> Work | None:
+        """Hand over the changes that wait, which then wait no more."""
+        return self._take() if self._changes else None
+
     def write(self, writer: Writer) -> list[Callable[[], None]]:
-        """Hand over what waits, which then waits no more: steps that write it."""
+        """Hand over the statements that wait, which then wait no more: steps that write them."""
         steps: list[Callable[[], None]] = []
-        if self._changes:
-            steps.append(partial(writer.write, self._take()))
         if self._statements:
             steps.append(partial(writer.write_statements, self._table, self._statements))
             self._statements = []

@@ -76,33 +76,91 @@ class Writer:
         self._stages: dict[str, bool] = {}  # name -> whether it has rows now
         self._may_stage = True
         self._in_savepoint = False
+        self._odd: set[int] = set()  # tables that fit in no statement with others: rules, maybe
 
     def transaction_ends(self) -> None:
         """Note that the transaction ends well: temporary tables stay, without rows."""
         self._stages = dict.fromkeys(self._stages, False)
         self._in_savepoint = False
 
-    def write(self, work: Work) -> None:
+    def write_all(self, works: Sequence[Work]) -> None:
+        """Write the changes of several tables; where they are few, in one round trip."""
+        for work in works:
+            for operation, _, _ in work.changes:
+                self.outcome.applied[operation] += 1
+        few = _few(works, self._odd)
+        if few and self._together(works):
+            return
+        for work in works:
+            self._write(work)
+            if few and not work.by_row:
+                self._odd.add(work.shape.table.oid)
+
+    def _write(self, work: Work) -> None:
         """Write the changes of a table."""
-        for operation, _, _ in work.changes:
-            self.outcome.applied[operation] += 1
         if work.by_row:
             self._by_row(work)
             return
-        begin = "savepoint skytools_slice"
-        if self._in_savepoint:
-            begin = f"release savepoint skytools_slice; {begin}"
-        self.db.execute(begin).close()
-        self._in_savepoint = True
+        self._savepoint("")
         try:
             self._by_set(work)
         except (DatabaseError, Mismatch) as exc:
             log.debug("table %s: row by row now: %s", work.shape.table.name, exc)
-            self.db.execute("rollback to savepoint skytools_slice").close()
-            self._stages.clear()
+            self._go_back()
             self.outcome.slow += 1
+            work.by_row = True
             work.failed()
             self._by_row(work)
+
+    def _savepoint(self, statement: str) -> None:
+        """Set one before a statement; in the same round trip when that is sure to be parsed."""
+        begin = "savepoint skytools_slice"
+        if self._in_savepoint:
+            begin = f"release savepoint skytools_slice; {begin}"
+        if statement and statement.isascii():
+            self.db.send(begin)
+        else:
+            self.db.execute(begin).close()
+        self._in_savepoint = True
+
+    def _go_back(self) -> None:
+        self.db.execute("rollback to savepoint skytools_slice").close()
+        self._stages.clear()
+
+    # in one statement
+
+    def _together(self, works: Sequence[Work]) -> bool:
+        """Write all by one statement; false when the tables are to be looked at one by one."""
+        parts: list[str] = []
+        expected: list[int | None] = []
+        for work in works:
+            shape = work.shape
+            if work.deletes:
+                source = _values(shape.key_columns, work.deletes)
+                parts.append(shape.delete_from(source))
+                expected.append(None if work.merges else len(work.deletes))
+            if work.updates:
+                parts.append(shape.update_from(_values(shape.columns, work.updates)))
+                expected.append(len(work.updates))
+            if work.inserts:
+                parts.append(shape.insert_into(f"values {_rows(work.inserts)}"))
+                expected.append(len(work.inserts))
+        if not parts:
+            return True
+        named = ",\n".join(f"w{n} as ({text} returning 1)" for n, text in enumerate(parts))
+        counts = ", ".join(f"(select count(*) from w{n})" for n in range(len(parts)))
+        statement = f"with {named}\nselect {counts}"
+        self._savepoint(statement)
+        try:
+            found = self.db.query_one(statement) or ()
+            wrong = [(a, b) for a, b in zip(found, expected, strict=True) if b not in (None, a)]
+            if wrong:
+                raise Mismatch(f"{wrong[0][0]} rows instead of {wrong[0][1]}")
+        except (DatabaseError, Mismatch) as exc:
+            log.debug("tables one by one now: %s", exc)
+            self._go_back()
+            return False
+        return True
 
     # by set
 
@@ -131,8 +189,7 @@ class Writer:
     def _insert(self, shape: Shape, lines: list[str]) -> None:
         table = shape.table
         if _is_small(lines):
-            rows = ",".join(f"({literals(line)})" for line in lines)
-            self.db.execute(shape.insert_into(f"values {rows}")).close()
+            self.db.execute(shape.insert_into(f"values {_rows(lines)}")).close()
         elif table.takes_copy:
             self._copy(table.quoted, shape.columns, lines)
         else:
@@ -153,10 +210,7 @@ class Writer:
                 log.warning("%s: may not make temporary tables, which makes large batches slow:"
                             " grant temporary on database", self.db.name)  # fmt: skip
                 raise Mismatch("no temporary tables") from exc
-        first = zip(from_line(lines[0]), columns, strict=True)
-        typed = ",".join(f"{literal(value)}::{one.type}" for value, one in first)
-        rows = [f"({typed})", *(f"({literals(line)})" for line in lines[1:])]
-        return f"(values {','.join(rows)}) s({_list(columns)})"
+        return _values(columns, lines)
 
     def _stage(self, columns: list[Column], lines: list[str], name: str) -> str:
         begin = f"truncate pg_temp.{name}"
@@ -242,6 +296,26 @@ def _row_name(shape: Shape, operation: str, line: str) -> str:
     keys = fields if operation == DELETE else [fields[place] for place in shape.key_places]
     pairs = zip(shape.key_columns, keys, strict=True)
     return ", ".join(f"{one.name}={value}" for one, value in pairs)
+
+
+def _few(works: Sequence[Work], odd: set[int]) -> bool:
+    """Tell whether changes are so few, and of such tables, that one statement may do them all."""
+    oids = {work.shape.table.oid for work in works}
+    lines = [line for work in works for line in (*work.deletes, *work.updates, *work.inserts)]
+    plain = all(work.shape.table.kind in "rp" and not work.by_row for work in works)
+    return plain and len(oids) == len(works) and not oids & odd and _is_small(lines)
+
+
+def _values(columns: list[Column], lines: list[str]) -> str:
+    """Return SQL of a relation s that has the rows, all of their values in it."""
+    first = zip(from_line(lines[0]), columns, strict=True)
+    typed = ",".join(f"{literal(value)}::{one.type}" for value, one in first)
+    rest = f",{_rows(lines[1:])}" if len(lines) > 1 else ""
+    return f"(values ({typed}){rest}) s({_list(columns)})"
+
+
+def _rows(lines: list[str]) -> str:
+    return ",".join([f"({literals(line)})" for line in lines])
 
 
 def _is_small(lines: list[str]) -> bool:

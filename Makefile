@@ -70,7 +70,7 @@ demo: venv sql ## Run the demo until Ctrl-C; SECONDS=30 ends by itself, RATE=100
 
 chaos: venv prepare-test sql ## Kill processes and servers at random for SECONDS=600 and more
 	. $(TOOLCHAIN); SKYTOOLS_PG_MAJOR=$(MAJOR) SKYTOOLS_FAULT_SECONDS=$(or $(SECONDS),600) \
-		$(BIN)/python -m pytest -m chaos tests/e2e/test_walmgr_faults.py tests/e2e/test_memory.py \
+		$(BIN)/python -m pytest -m chaos tests/e2e/test_walmgr_*.py tests/e2e/test_memory.py \
 		tests/e2e/test_cascade_chaos.py tests/e2e/test_takeover_drill.py \
 		tests/e2e/test_londiste_copy.py tests/pg/test_londiste_copy*.py $(PYTEST_ARGS)
 	. $(TOOLCHAIN); SKYTOOLS_PG_MAJOR=$(MAJOR) FAULT_ROUNDS=200 SKYTOOLS_EVERY_STEP=1 \

@@ -30,6 +30,7 @@ pytest_plugins = [
     "tests.fixtures.process",
     "tests.fixtures.walmgr",
     "tests.fixtures.sshd",
+    "tests.fixtures.netns",
     "tests.fixtures.prometheus",
     "tests.fixtures.ticker",
     "tests.fixtures.site",

@@ -111,6 +111,9 @@ def _archive(facts: Facts) -> Iterator[Finding]:
     if archive["gaps"]:
         text = f"the archive has {len(archive['gaps'])} gaps, first {archive['gaps'][0]}"
         yield Finding(CRITICAL, text, "`backup`: recovery cannot pass a gap")
+    if lost := archive.get("lost_history"):
+        text = f"{lost} is missing, the archive has WAL of its timeline"
+        yield Finding(CRITICAL, text, "bring it there from a server's pg_wal")
     if archive["conflicts"]:
         text = f"{len(archive['conflicts'])} files were refused, first {archive['conflicts'][0]}"
         yield Finding(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from skytools.walmgr.sets import BackupSet
 from skytools.walmgr.site import Site
-from skytools.walmgr.wal import HISTORY, History, Segment, WalError, format_lsn, kind_of
+from skytools.walmgr.wal import HISTORY, SEGMENT, History, Segment, WalError, format_lsn, kind_of
 from skytools.walmgr.walscan import Scanner
 
 
@@ -47,6 +47,19 @@ def known_histories(site: Site) -> list[History]:
     names = [n for n in site.archive.names() if kind_of(n) == HISTORY]
     found = [site.archive.history(int(name[:8], 16)) for name in sorted(names, reverse=True)]
     return [*found, History(1)]
+
+
+def missing_history(names: Iterable[str], sets: Iterable[BackupSet]) -> str:
+    """Return the history file without which the newest timeline is unknown; empty when none is.
+
+    That of a timeline on which a set was made is not needed to go on from there.
+    """
+    known, newest = max((one.timeline for one in sets if one.complete), default=1), 1
+    for name in names:
+        timeline, kind = int(name[:8], 16), kind_of(name)
+        newest = max(newest, timeline if kind in (SEGMENT, HISTORY) else 0)
+        known = max(known, timeline if kind == HISTORY else 0)
+    return f"{newest:08X}.history" if newest > known else ""
 
 
 def coverages(site: Site, one: BackupSet) -> list[Coverage]:
@@ -104,7 +117,7 @@ def missing_segments(names: Iterable[str], size: int) -> list[str]:
     numbers: dict[int, list[int]] = {}
     for name in names:
         try:
-            if kind_of(name) != "segment":
+            if kind_of(name) != SEGMENT:
                 continue
             segment = Segment.parse(name, size)
         except WalError:

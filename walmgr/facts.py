@@ -12,7 +12,7 @@ from typing import Any
 from skytools.core.db import Database
 from skytools.core.errors import SkytoolsError
 from skytools.walmgr import postgres
-from skytools.walmgr.coverage import missing_segments
+from skytools.walmgr.coverage import missing_history, missing_segments
 from skytools.walmgr.files import is_locked
 from skytools.walmgr.node import Node
 from skytools.walmgr.postgres import Server
@@ -131,6 +131,7 @@ def _archive(site: Site, sets: list[BackupSet]) -> dict[str, Any]:
         "segments": len(segments),
         "newest": max(segments, key=lambda name: (name[8:], name[:8]), default=None),
         "gaps": missing_segments(segments, max(sizes)),
+        "lost_history": missing_history(names, sets),
         "conflicts": sorted(p.name for p in conflicts.iterdir()) if conflicts.is_dir() else [],
         "stats": site.archive.stats(),
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from skytools.core.errors import UsageError
-from skytools.walmgr.coverage import Coverage, coverages, last_commit, scanner_of
+from skytools.walmgr.coverage import Coverage, coverages, last_commit, missing_history, scanner_of
 from skytools.walmgr.errors import RefusedError
 from skytools.walmgr.sets import BackupSet
 from skytools.walmgr.site import Site
@@ -71,12 +71,20 @@ def choose(site: Site, target: Target, sets: list[BackupSet]) -> Coverage:
     complete = [one for one in sets if one.complete]
     if not complete:
         raise UsageError(f"there is no complete backup set in {site.cfg.sets.parent}")
+    lost = missing_history(site.archive.names(), complete)
+    if lost and target.timeline is None:
+        raise RefusedError(
+            f"{lost} is missing in the archive, which has WAL of timeline {int(lost[:8], 16)}: "
+            "bring it there from a server's pg_wal, or choose another way by --timeline"
+        )
     ways = [way for one in reversed(complete) for way in _ways(site, one, target)]
     reaches = _REACHES[target.kind]
     for way in ways:
         if reaches(site, target, way):
             return way
-    lines = [f"{target} cannot be reached. Reachable is:"]
+    where = f" on timeline {target.timeline}" if target.timeline is not None else ""
+    lines = [f"{target}{where} cannot be reached. Reachable is:"]
+    ways = ways or [way for one in reversed(complete) for way in coverages(site, one)]
     lines += [f"  {way.describe(last_commit(site, way))}" for way in reversed(ways)]
     raise RefusedError("\n".join(lines))
 

@@ -85,7 +85,7 @@ def stage_set(
     """
     if not is_empty(target):
         raise RefusedError(f"folder {target} is not empty")
-    aside, spaces = _aside(target), target.with_name(target.name + SPACES)
+    aside, spaces = staged_at(target)
     _remove(aside)
     if one.tablespaces:
         _remove(spaces)
@@ -108,20 +108,21 @@ def stage_set(
 
 def install_set(one: BackupSet, target: Path, wal: Path | None = None) -> None:
     """Give a staged copy its name once all of it is on disk, so `target` is never half a copy."""
-    aside = _aside(target)
+    aside, spaces = staged_at(target)
     if wal is not None:
         _move_wal(aside / "pg_wal", wal)
     sync_tree(aside)
     if one.tablespaces:
-        sync_tree(target.with_name(target.name + SPACES))
+        sync_tree(spaces)
     if target.exists():
         target.rmdir()
     aside.rename(target)
     sync_folder(str(target.parent))
 
 
-def _aside(target: Path) -> Path:
-    return target.with_name(f"{target.name}.copying")
+def staged_at(target: Path) -> tuple[Path, Path]:
+    """Return where a copy waits for its name, and where its tablespaces are."""
+    return target.with_name(f"{target.name}.copying"), target.with_name(target.name + SPACES)
 
 
 def _move_wal(folder: Path, wal: Path) -> None:

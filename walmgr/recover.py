@@ -22,7 +22,7 @@ from skytools.walmgr.datadir import (
     set_aside,
     stage_set,
 )
-from skytools.walmgr.delta import make_equal, require_fit
+from skytools.walmgr.delta import make_equal, require_fit, whole
 from skytools.walmgr.errors import RefusedError
 from skytools.walmgr.node import SLAVE
 from skytools.walmgr.postgres import Programs
@@ -147,7 +147,9 @@ def build(site: Site, plan: Plan, programs: Programs, *, staged: bool = False) -
     one = plan.way.one
     if plan.delta:
         stop_server(site, plan.folder)
-        written, kept = make_equal(one.data, plan.folder)
+        chain = chain_of(site.sets(), one)
+        with whole(one, plan.folder, chain, programs.path("pg_combinebackup")) as source:
+            written, kept = make_equal(source, plan.folder)
         site.say(f"{written} files written, {kept} were the same")
         _finish(site, plan, programs)
         return

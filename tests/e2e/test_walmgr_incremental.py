@@ -49,6 +49,11 @@ def test_incremental_sets_are_restored_and_end_with_the_timeline(make_hosts: Mak
     name = database.value("select pg_walfile_name(pg_switch_wal())")
     wait_until((hosts.completed / name).exists, what=name)
     _restored(hosts, "one", [1, 2, 3])
+    (hosts.root / "one" / "data" / "junk").touch()
+    _restored(hosts, "one", [1, 2, 3], "--delta")
+    assert sorted(path.name for path in (hosts.root / "one").iterdir() if path.is_dir()) == [
+        "data", "data.tablespaces",
+    ]  # fmt: skip
 
     hosts.good("switchover")
     told = hosts.good("backup", "--incremental").out
@@ -59,11 +64,12 @@ def test_incremental_sets_are_restored_and_end_with_the_timeline(make_hosts: Mak
     _restored(hosts, "two", [1, 2, 3])
 
 
-def _restored(hosts: Hosts, name: str, wanted: list[int]) -> None:
+def _restored(hosts: Hosts, name: str, wanted: list[int], *options: str) -> None:
     copy = hosts.folder(name)
     hosts.good(
-        "restore", "--to", copy / "data", "--start", "--setting", f"unix_socket_directories={copy}"
-    )
+        "restore", "--to", copy / "data", "--start", *options,
+        "--setting", f"unix_socket_directories={copy}",
+    )  # fmt: skip
     server = PrivateServer(copy / "data")
     try:
         restored = hosts.sql(server)

@@ -17,6 +17,7 @@ import skytools
 from skytools.compat import loop, scriptlog, skylog, switches, template
 from skytools.compat.config import Config, ConfigError
 from skytools.compat.runtime import Runtime, number
+from skytools.core.arguments import overrides_of
 from skytools.core.errors import SkytoolsError, UsageError
 from skytools.core.pidfile import PidFile, background, send_signal
 
@@ -26,7 +27,8 @@ def daemonize() -> None:
     background(None)
 
 
-def _refuse(service_name: str, exc: Exception) -> NoReturn:
+def refuse(service_name: str, exc: Exception) -> NoReturn:
+    """End the process with 1 and a line for each fault."""
     for line in str(exc).splitlines():
         sys.stderr.write(f"{service_name}: {line}\n")
     sys.exit(1)
@@ -87,10 +89,10 @@ class BaseScript:
             self.print_version()
             sys.exit(0)
         try:
-            self.cf_override = switches.overrides(self.options.set)
+            self.cf_override = overrides_of(self.options.set or ())
             self._begin()
         except (SkytoolsError, ConfigError, ValueError) as exc:
-            _refuse(service_name, exc)
+            refuse(service_name, exc)
 
     def _begin(self) -> None:
         if self.options.ini:

@@ -6,10 +6,7 @@ from __future__ import annotations
 import argparse
 import optparse
 import signal
-from collections.abc import Iterable
 from typing import Any
-
-from skytools.core.errors import UsageError
 
 SIGNALS = {"reload": signal.SIGHUP, "stop": signal.SIGINT, "kill": signal.SIGTERM}
 
@@ -49,14 +46,3 @@ def add_argparse(parser: argparse.ArgumentParser) -> None:
         const = names[1].lstrip("-")
         group.add_argument(*names, action="store_const", const=const, dest="cmd", help=text)
     parser.add_argument("args", nargs="*", help=argparse.SUPPRESS)
-
-
-def overrides(items: Iterable[str] | None) -> dict[str, str]:
-    """Return what --set says. Raises UsageError."""
-    out = {}
-    for item in items or ():
-        key, equals, value = item.partition("=")
-        if not equals or not key.strip():
-            raise UsageError(f"--set {item}: KEY=VALUE expected")
-        out[key.strip().lower()] = value.strip()
-    return out

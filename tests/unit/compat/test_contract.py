@@ -231,8 +231,49 @@ pgq.CascadedWorker.copy_event dst_curs ev filtered_copy
 pgq.CascadedWorker.flush_events dst_curs
 pgq.CascadedWorker.create_branch_tick dst_db tick_id tick_time
 pgq.CascadedWorker.publish_local_wm src_db dst_db
-pgq.CascadeAdmin svc_name dbname args
+pgq.CascadeAdmin svc_name dbname args worker_setup=
 pgq.CascadeAdmin.start
+pgq.CascadeAdmin.cmd_install
+pgq.CascadeAdmin.cmd_create_root
+pgq.CascadeAdmin.cmd_create_branch
+pgq.CascadeAdmin.cmd_create_leaf
+pgq.CascadeAdmin.cmd_drop_node node_name
+pgq.CascadeAdmin.cmd_rename_node old_name new_name
+pgq.CascadeAdmin.cmd_tag_dead dead_node_name
+pgq.CascadeAdmin.cmd_status
+pgq.CascadeAdmin.cmd_node_status
+pgq.CascadeAdmin.cmd_node_info
+pgq.CascadeAdmin.cmd_members
+pgq.CascadeAdmin.cmd_pause
+pgq.CascadeAdmin.cmd_resume
+pgq.CascadeAdmin.cmd_change_provider
+pgq.CascadeAdmin.cmd_takeover old_node_name
+pgq.CascadeAdmin.cmd_resurrect
+pgq.CascadeAdmin.cmd_wait_root
+pgq.CascadeAdmin.cmd_wait_provider
+pgq.CascadeAdmin.pause_node node
+pgq.CascadeAdmin.resume_node node
+pgq.CascadeAdmin.pause_consumer node consumer
+pgq.CascadeAdmin.resume_consumer node consumer
+pgq.CascadeAdmin.change_provider node= consumer= new_provider=
+pgq.CascadeAdmin.node_change_provider node new_provider
+pgq.CascadeAdmin.load_local_info
+pgq.CascadeAdmin.load_queue_info db
+pgq.CascadeAdmin.find_root_node
+pgq.CascadeAdmin.find_root_db initial_loc=
+pgq.CascadeAdmin.find_provider node_name
+pgq.CascadeAdmin.find_consumer node= consumer=
+pgq.CascadeAdmin.find_subscribers_for parent_node_name
+pgq.CascadeAdmin.node_alive node_name
+pgq.CascadeAdmin.node_depends sub_node top_node
+pgq.CascadeAdmin.node_cmd node_name sql args quiet=
+pgq.CascadeAdmin.load_node_info node_name
+pgq.CascadeAdmin.get_node_info node_name
+pgq.CascadeAdmin.get_node_info_opt node_name
+pgq.CascadeAdmin.get_node_database node_name
+pgq.CascadeAdmin.close_node_database node_name
+pgq.CascadeAdmin.get_node_subscriber_list node_name
+pgq.CascadeAdmin.get_node_consumer_map node_name
 pgq.MemberInfo row
 pgq.NodeInfo queue_name row main_worker= node_name= location=
 pgq.QueueInfo queue_name info_row member_rows
@@ -257,6 +298,7 @@ BASES = {
     pgq.CascadedWorker: pgq.CascadedConsumer,
     pgq.PGQStatus: skytools.DBScript,
     skytools.AdminScript: skytools.DBScript,
+    pgq.CascadeAdmin: skytools.AdminScript,
     skytools.DBScript: skytools.BaseScript,
 }
 

@@ -67,6 +67,7 @@ in_root "$root" bash -euc '
     make -C sql lint PG_CONFIG=$config
     make -C sql installcheck PG_CONFIG=$config TESTS="$TESTS"
     pip install -q --no-build-isolation --no-deps --break-system-packages --root-user-action=ignore -e .
+    export PATH=/usr/local/bin:$PATH
     [ ! -d pg15 ] || export SKYTOOLS_OLD_PG_BINDIR=$PWD/pg15/usr/lib/postgresql/15/bin
     SKYTOOLS_PG_MAJOR=$major python3 -m pytest -p no:cacheprovider -n 2 --dist loadfile tests/pg "$@"
 ' bash "/srv/test.$$" "$major" "${TESTS:-}" "$@"

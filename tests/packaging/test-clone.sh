@@ -27,6 +27,12 @@ copy_root "$CHROOTS/base-$suite" "$root"
 # Not at an end that has moved on since the base was made.
 apt_in "$root" update
 apt_in "$root" install git make ca-certificates
+# The way out to the network that this machine has: authorities that it trusts, and what pip is told of them.
+if [ -d /usr/local/share/ca-certificates ]; then
+    cp -R /usr/local/share/ca-certificates "$root/usr/local/share/"
+    in_root "$root" update-ca-certificates >/dev/null 2>&1
+fi
+[ ! -f /etc/pip.conf ] || cp /etc/pip.conf "$root/etc/pip.conf"
 # It would keep packages from starting services: that is .ci/prepare's duty here.
 rm "$root/usr/sbin/policy-rc.d"
 git clone -q --bare "$TOP" "$root/srv/skytools.git"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import signal
 import sys
@@ -36,9 +37,9 @@ class Idle(KeyedConsumer):
 
 run(Idle)
 """
-# Measured: 1.1 to 1.3, by what else the machine does. Eight workers that each read all would
-# cost more than twice as much as one.
-COST_LIMIT = 2.0
+# Measured: 1.1 to 1.3 when nothing else runs; other load only adds to it.
+COST_LIMIT = 1.5
+COST_ROUNDS = 6
 
 
 @pytest.fixture
@@ -167,10 +168,11 @@ def cost(queue, start, wait_until, workers, ticks=105, size=2000):
 
 @pytest.mark.slow
 def test_reading_is_done_once_for_all_workers(queue, start, wait_until):
-    """CPU time, in sums of rounds in turn: what others do to this machine falls on both."""
-    total = {1: 0.0, 8: 0.0}
-    for _ in range(3):
-        for workers in total:
-            total[workers] += cost(queue, start, wait_until, workers)
-    print(f"reading 3 x 210000 events, CPU seconds by workers: {total}")  # noqa: T201
-    assert total[8] < COST_LIMIT * total[1], total
+    """CPU time, the least of some rounds: what others do to this machine is not counted."""
+    least = {1: math.inf, 8: math.inf}
+    for _ in range(COST_ROUNDS):
+        for workers, before in least.items():
+            least[workers] = min(before, cost(queue, start, wait_until, workers))
+        if least[8] < COST_LIMIT * least[1]:
+            return
+    pytest.fail(f"reading 210000 events, CPU seconds by workers: {least}")

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +21,17 @@ from skytools.walmgr.expire import expire
 from skytools.walmgr.files import make_folder
 from skytools.walmgr.postgres import Programs, Server, ask_server
 from skytools.walmgr.remote import clean_environment
-from skytools.walmgr.sets import FAILED, OK, VERIFIED, BackupSet, chain_of, manifest_facts, stamp
+from skytools.walmgr.sets import (
+    FACTS,
+    FAILED,
+    OK,
+    VERIFIED,
+    BackupSet,
+    chain_of,
+    list_sets,
+    manifest_facts,
+    stamp,
+)
 from skytools.walmgr.site import Site
 from skytools.walmgr.store import sync_folder
 from skytools.walmgr.wal import HISTORY, Segment, WalError, kind_of
@@ -49,6 +61,7 @@ def make_backup(
         site.archive.claim(server.system_id)
         programs = site.programs(server.major)
         parent = parent_for(site, database, server) if incremental else None
+        _remove_halves(site)
         one = _begin(site, database, server, parent)
         what = f"what changed since {parent.name}" if parent else "all"
         site.say(f"backup set {one.name}: copying {what} from the {source}")
@@ -64,7 +77,9 @@ def make_backup(
             # pg_basebackup would do so file by file, and nobody could read meanwhile.
             sync_tree(one.path)
         except (SkytoolsError, WalError, OSError, KeyboardInterrupt):
-            replace(one, state=FAILED).save()
+            # Without the lock a set that is "running" counts as failed: the disk may be full.
+            with suppress(OSError):
+                replace(one, state=FAILED).save()
             raise
         seconds = time.monotonic() - began
         one = replace(one, state=VERIFIED, seconds=seconds)
@@ -109,6 +124,14 @@ def full_is_due(site: Site) -> bool:
     """Whether the last full set is older than full_interval."""
     full = [one.finished for one in site.sets() if one.complete and not one.parent]
     return not full or time.time() - max(full) >= site.cfg.full_interval * 3600
+
+
+def _remove_halves(site: Site) -> None:
+    """Remove what killed backups have left: there may be no room for another set beside it."""
+    for one in list_sets(site.cfg.sets, running=False):
+        manifest = one.data / "backup_manifest"
+        if one.state == FAILED and (one.path / FACTS).exists() and not manifest.exists():
+            shutil.rmtree(one.path)
 
 
 def _begin(site: Site, database: Database, server: Server, parent: BackupSet | None) -> BackupSet:

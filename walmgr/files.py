@@ -20,14 +20,18 @@ PATIENCE = 0.3
 
 
 def write_text(path: Path, text: str, mode: int = 0o600) -> None:
-    """Replace a file durably."""
+    """Replace a file durably. Raises OSError, which names it."""
     aside = path.with_name(f".{path.name}.new")
-    with aside.open("w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), mode)
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.rename(path)
+    try:
+        with aside.open("w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.rename(path)
+    except OSError as exc:
+        aside.unlink(missing_ok=True)
+        raise OSError(exc.errno, exc.strerror, str(path)) from exc
     sync_folder(str(path.parent))
 
 

@@ -69,6 +69,66 @@ def test_a_full_archive_keeps_nothing_half_and_goes_on_when_there_is_room(
     assert (hosts.completed / segment.name).read_bytes() == content(segment)
 
 
+@pytest.mark.root
+@pytest.mark.chaos
+def test_a_full_disk_of_sets_and_receiver_is_told_and_loses_nothing(
+    make_hosts: MakeHosts, spawn: Spawn
+) -> None:
+    """Archive, receiver and sets share a small disk; commits wait until there is room again."""
+    hosts = make_hosts(settings=DURABLE, synchronous="on")
+    _mount(hosts.data, "600m")
+    try:
+        hosts.give(hosts.data)
+        hosts.good("pair")
+        database = hosts.sql(hosts.primary)
+        database.execute("create table t (id bigint primary key)")
+        service = serve(hosts, spawn)
+        wait_until(lambda: database.value(SYNC) == "sync")
+        writer = Writer(hosts.primary)
+        writer.wait(20)
+        filler = hosts.data / "filler"
+        room = os.statvfs(hosts.data)
+        subprocess.run(
+            ["fallocate", "-l", str(room.f_bavail * room.f_frsize - (3 << 20)), filler], check=True
+        )
+        failed = hosts.walmgr("backup")
+        assert failed.code == 1
+        assert "No space left on device" in failed.err, failed.err
+        assert failed.err.count("\n") == 1, failed.err
+        database.execute("set synchronous_commit = local")
+        waiting = "select true from pg_stat_activity where wait_event = 'SyncRep'"
+
+        def stands() -> bool:
+            database.value("select pg_switch_wal()")
+            return bool(database.value(waiting))
+
+        wait_until(stands, 60, lambda: service.output[-2000:])
+        told = {
+            one["text"]: one["level"] for one in json.loads(hosts.walmgr("check", "--json").out)
+        }
+        assert [level for text, level in told.items() if "is free" in text] == ["CRITICAL"], told
+        states = [one["state"] for one in json.loads(hosts.good("listbackups", "--json").out)]
+        assert states[0] == "verified"
+        assert set(states[1:]) <= {"failed"}
+        filler.unlink()
+        writer.wait(20)
+        wait_until(lambda: database.value(SYNC) == "sync", 60)
+        acknowledged = set(writer.stop())
+        hosts.good("backup")
+        hosts.primary.kill()
+        hosts.good("boot")
+        assert acknowledged <= rows(hosts, hosts.standby)
+        told = {
+            one["text"]: one["level"] for one in json.loads(hosts.walmgr("check", "--json").out)
+        }
+        assert not [text for text in told if "gap" in text or "refused" in text], told
+        service.stop()
+    finally:
+        hosts.primary.kill()
+        hosts.standby.kill()
+        subprocess.run(["umount", "-l", hosts.data], check=True)
+
+
 def test_a_link_that_is_cut_and_slow_leaves_no_hole_and_loses_no_row(
     make_hosts: MakeHosts, spawn: Spawn
 ) -> None:

@@ -1,19 +1,6 @@
 -- SPDX-License-Identifier: ISC
-set client_min_messages = warning;
-create extension if not exists pgq;
-create extension if not exists pgq_coop;
-reset client_min_messages;
-\set VERBOSITY terse
-
-create function pg_temp.tick(queue text) returns bigint language sql as
-    'select pgq.force_tick(queue); select pgq.ticker(queue)';
-create function pg_temp.rows(queue text) returns table (name text, last bigint, next bigint, has_batch boolean)
-    language sql as
-    'select c.co_name, s.sub_last_tick, s.sub_next_tick, s.sub_batch is not null
-       from pgq.subscription s
-       join pgq.queue q on q.queue_id = s.sub_queue
-       join pgq.consumer c on c.co_id = s.sub_consumer
-      where q.queue_name = queue order by 1';
+\getenv abs_srcdir PG_ABS_SRCDIR
+\i :abs_srcdir/setup.sql
 create procedure pg_temp.was_seen(sub text, ago interval) language sql as
     'update pgq.subscription set sub_active = now() - ago
       where sub_consumer = (select co_id from pgq.consumer where co_name = sub)';

@@ -83,11 +83,11 @@ def compare(bench: Bench, side: Side, seconds: float, rest: float) -> None:
         db.query("select pg_stat_force_next_flush()")
         dead = db.value(DEAD)
         rate, usual = held.loops / held.wall, beside.loops / beside.wall
-        by_cpu = (beside.cpu / beside.loops) / (held.cpu / held.loops)
+        cpu, other = held.cpu / held.loops, beside.cpu / beside.loops
         sys.stdout.write(
             f"{side.name}: after {seconds * window / WINDOWS:.0f} s and {total} loops: {rate:.0f}"
-            f" loops/s, {rate / usual:.0%} of {usual:.0f} beside (by CPU {by_cpu:.0%});"
-            f" {dead} dead rows\n"
+            f" loops/s, {rate / usual:.0%} of {usual:.0f} beside; {cpu * 1e6:.0f} us of CPU a loop,"
+            f" {other * 1e6:.0f} beside: {other / cpu:.0%}; {dead} dead rows\n"
         )
         sys.stdout.flush()
     for one in (holder, free):

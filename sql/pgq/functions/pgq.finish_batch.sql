@@ -21,7 +21,11 @@ create or replace function pgq.finish_batch(x_batch_id bigint)
 returns integer as $$
 begin
     update pgq.subscription
-       set sub_last_tick = case when not pgq._is_subconsumer(sub_queue, sub_consumer) then sub_next_tick end,
+       set sub_last_tick = case
+               -- Most names have no dot: then that need not be asked, a tenth of the whole.
+               when (select strpos(c.co_name, '.') from pgq.consumer c where c.co_id = sub_consumer) > 0
+                    and pgq._is_subconsumer(sub_queue, sub_consumer) then null
+               else sub_next_tick end,
            sub_next_tick = null, sub_batch = null, sub_active = now(), sub_version = sub_version + 1
      where sub_batch = x_batch_id;
     if not found then

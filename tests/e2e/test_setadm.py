@@ -153,6 +153,14 @@ def test_a_plain_consumer_gets_another_provider(make_site):
     assert rows == [("c_q", "b", False), ("plain", "d", False)]
     registered = "select count(*) from pgq.get_consumer_info('q', 'plain')"
     assert [site.nodes[name].db.value(registered) for name in "bd"] == [0, 1]
+    # It leaves with its node: nobody would read what is kept for it.
+    # The root is told last: from then on nobody knows the name under which to go on.
+    steps = site.steps("d", "drop-node", "c")
+    assert steps == ["leave-plain", "drop-on-c", "drop-on-b", "drop-on-d", "drop-on-a"]
+    for step in steps[:-1]:
+        site.killed("d", step, "drop-node", "c")
+    site.setadm("d", "drop-node", "c")
+    assert [site.nodes[name].db.value(registered) for name in "bd"] == [0, 0]
 
 
 def test_what_cannot_work_is_refused_before_anything_is_touched(make_site):

@@ -6,6 +6,7 @@ from __future__ import annotations
 from functools import partial
 
 from skytools.core.errors import SkytoolsError, UsageError
+from skytools.pgq import api
 from skytools.pgq import node as pgq_node
 from skytools.pgq.admin import calls
 from skytools.pgq.admin.guard import exclusive
@@ -49,23 +50,44 @@ def _drop_objections(job: Job, name: str, node: Node | None, others: list[Node])
 
 
 def _drop_steps(job: Job, name: str, node: Node | None, others: list[Node]) -> list[Step]:
-    """Put the node where the command runs last: there it can be given again."""
-    steps = []
-    root = next((one for one in others if one.info.is_root), None)
-    if root is not None:
-        steps.append(Step("unregister", f"tell root {root.name} that {name} leaves",
-                          partial(_unregister, root, name)))  # fmt: skip
-    places = [one for one in (node, *others) if one is not None]
-    places.sort(key=lambda one: one is job.cascade.local)
+    """Tell the root last, as it tells all others: who is told does not know the name any more.
+
+    The node itself is last when the command was given there, else first.
+    """
+    local = job.cascade.local
+    steps = _leaving(node, others) if node is not None else []
+    places = [node] if node is not None and node is not local else []
+    places += sorted(others, key=lambda one: (one.info.is_root, one is local))
+    places += [node] if node is local else []
     for one in places:
         text = f"drop the queue of {name}" if one is node else f"forget {name} on {one.name}"
+        if one is not node and one.info.is_root:
+            text = f"let root {one.name} forget {name}, and tell all nodes"
         steps.append(Step(f"drop-on-{one.name}", text, partial(_drop, one, name, one is node)))
     return steps
 
 
-def _unregister(root: Node, name: str) -> None:
-    pgq_node.unregister_location(root.db, root.queue, name)
-    root.db.commit()
+def _leaving(node: Node, others: list[Node]) -> list[Step]:
+    """Unsubscribe the node's other consumers: nobody would read what is kept for them."""
+    found = calls.consumers(node.db, node.queue)
+    node.db.rollback()
+    above = {one.name: one for one in others}
+    return [
+        Step(f"leave-{one.name}", f"unsubscribe {one.name} of {node.name} from {one.provider}",
+             partial(_leave, above[one.provider], one.name))
+        for one in found
+        if one.name != node.info.worker_name and one.provider in above
+    ]  # fmt: skip
+
+
+def _leave(provider: Node, consumer: str) -> str | None:
+    try:
+        api.unregister_consumer(provider.db, provider.queue, consumer)
+        provider.db.commit()
+    except SkytoolsError as exc:
+        provider.db.rollback()
+        return f"not done, it holds back the watermark there until it is: {exc}"
+    return None
 
 
 def _drop(one: Node, name: str, itself: bool) -> str | None:

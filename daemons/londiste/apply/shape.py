@@ -20,8 +20,8 @@ class Shape:
     """A list of columns with a key; `columns` are those of them that can be written.
 
     `key_of(values)` gives the key of a row whose values are in the order of `columns`.
-    `match(data)` matches what logutriga writes for such a row; its groups are the values. So does
-    `match_key`, with the key alone.
+    `match(data)` matches what logutriga writes for such a row; its groups are the values, still
+    encoded. So does `match_key`, with the key alone.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Shape:
             )
         # In the order of the row, which is that of the groups of match_key.
         self.key_places = sorted(order.index(name) for name in self.key)
+        self.key_end = self.key_places[-1] + 1 if self.key else -1
         self.key_of: Callable[[Sequence[str]], Key] = (
             itemgetter(*self.key_places) if self.key else tuple
         )
@@ -54,8 +55,7 @@ class Shape:
 
     @staticmethod
     def _part(name: str, wanted: bool) -> str:
-        # What stands for itself in COPY's format too: anything else takes the slow way.
-        values = r"[^&=\\\t\n\r]*"
+        values = "[^&]*"
         group = f"({values})" if wanted else values
         return re.escape(_encoded(name)) + f"(?:={group})?"
 
@@ -63,6 +63,11 @@ class Shape:
     def key_columns(self) -> list[Column]:
         """The columns of the key, in the order of the row."""
         return [self.columns[place] for place in self.key_places]
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether the server finds a row by its key at once."""
+        return frozenset(self.key) in self.table.indexed
 
     @property
     def replaces(self) -> bool:

@@ -32,7 +32,7 @@ from skytools.daemons.londiste.apply.changes import (
 from skytools.daemons.londiste.apply.rowwise import Row
 from skytools.daemons.londiste.apply.shape import Key, Shape
 from skytools.daemons.londiste.apply.target import TargetTable
-from skytools.daemons.londiste.apply.text import decode_line, to_line
+from skytools.daemons.londiste.apply.text import decode_line, needs_escape, to_line
 from skytools.daemons.londiste.apply.writer import Logged, Work, Writer
 from skytools.pgq import Event
 
@@ -86,7 +86,7 @@ class Sink:
             self._type, self._operation = kind, operation
         operation = self._operation
         match = (shape.match_key if operation == DELETE else shape.match)(data)
-        if match is None or (operation == UPDATE and event[7] is not None):
+        if match is None or needs_escape(data) or (operation == UPDATE and event[7] is not None):
             self._decode(event)
             return
         fields: Sequence[str] = match.groups("\\N")
@@ -98,7 +98,15 @@ class Sink:
                 raise ApplyError(
                     f"event {event.id}: table {self._table.name}: its data are no UTF-8"
                 ) from exc
-            fields = line.split("\t")
+            fields = line.split("\t", shape.key_end)
+        if operation == UPDATE and not (self.by_row or self._statements):
+            self._changes.append((operation, line, event[0]))
+            key = shape.key_of(fields)
+            if self._inserts and key in self._inserts:
+                self._inserts[key] = line
+            else:
+                self._updates[key] = line
+            return
         self._note(operation, line, fields, event[0])
 
     def _note(self, operation: str, line: str, fields: Sequence[str], event_id: int) -> None:

@@ -15,6 +15,13 @@ select a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated <> '', a.
   from pg_attribute a
  where a.attrelid = %s and a.attnum > 0 and not a.attisdropped
  order by a.attnum"""
+# Of a plain table: columns of each unique index that a row can be found by.
+_INDEXES = """
+select array(select a.attname::text from pg_attribute a
+              where a.attrelid = i.indrelid and a.attnum = any (i.indkey[0:i.indnkeyatts - 1]))
+  from pg_index i join pg_class c on c.oid = i.indrelid
+ where i.indrelid = %s and c.relkind = 'r' and i.indisunique and i.indisvalid
+   and i.indpred is null and i.indexprs is null"""
 _TABLE = """
 select c.oid, c.relkind::text,
        exists (select from pg_trigger t
@@ -40,13 +47,17 @@ class Column:
 
 @dataclass(frozen=True)
 class TargetTable:
-    """A table of the database. `fires`: it has triggers that see what replication does."""
+    """A table of the database. `fires`: it has triggers that see what replication does.
+
+    `indexed` has the sets of columns by which the server finds a row at once.
+    """
 
     name: str
     oid: int
     kind: str
     fires: bool
     columns: dict[str, Column]
+    indexed: frozenset[frozenset[str]] = frozenset()
 
     @cached_property
     def quoted(self) -> str:
@@ -81,4 +92,5 @@ def load(db: Database, name: str) -> TargetTable:
         raise ApplyError(f"{db.name}: table {name} does not exist")
     oid, kind, fires = row
     columns = {one[0]: Column(*one) for one in db.query(_COLUMNS, (oid,))}
-    return TargetTable(name, oid, kind, fires, columns)
+    indexed = frozenset(frozenset(one[0]) for one in db.query(_INDEXES, (oid,)))
+    return TargetTable(name, oid, kind, fires, columns, indexed)

@@ -29,12 +29,13 @@ MANY = 4
 def to_line(values: Iterable[str | None]) -> str:
     """Return values as a line."""
     return "\t".join(
-        NULL if value is None else value.translate(_ESCAPES) if _needs(value) else value
+        NULL if value is None else value.translate(_ESCAPES) if needs_escape(value) else value
         for value in values
     )
 
 
-def _needs(value: str) -> bool:
+def needs_escape(value: str) -> bool:
+    """Tell whether a value is another text in a line."""
     return "\\" in value or "\t" in value or "\n" in value or "\r" in value
 
 

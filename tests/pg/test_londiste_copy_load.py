@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from skytools.core.db import Database
-from skytools.core.errors import DatabaseError, SkytoolsError
+from skytools.core.errors import DatabaseError, SkytoolsError, TransientError
 from skytools.daemons.londiste.copy import ranges, session
 from skytools.daemons.londiste.copy.columns import both_binary, match, read_relation
 from skytools.daemons.londiste.copy.load import Work, load_here, load_parallel, order_for
@@ -212,3 +213,28 @@ def test_encodings_differ(pair: Pair, make_db: MakeDb) -> None:
         pair.source.close()
         latin.close()
         pair.at.execute("drop database latin1")
+
+
+def test_a_connection_beside_others_does_not_wait_behind_who_waits_for_them(pair, wait_until):
+    """ALTER TABLE waits for the copy, and the copy behind it: nobody else would end that."""
+    pair.both("create table t (id int primary key)")
+    pair.at.execute("insert into t select generate_series(1, 100)")
+    session.open_source(pair.source)
+    snapshot = pair.source.value("select pg_export_snapshot()")
+    pair.source.query("select count(*) from t")
+    session.open_dest(pair.dest)
+    theirs, ours = read_relation(pair.source, "t"), read_relation(pair.dest, "t")
+    work = Work(ranges.pieces(pair.source, theirs, 2), match(theirs, ours, binary=True), "t")
+    order = order_for(pair.source, pair.dest, work, snapshot, "test")
+    pair.dest.commit()
+    other = Database("other", pair.at.conninfo, autocommit=True)
+    altering = threading.Thread(target=other.execute, args=("alter table t add n int",))
+    altering.start()
+    waiting = "select count(*) from pg_locks where not granted and relation = 't'::regclass"
+    wait_until(lambda: pair.at.value(waiting) == 1)
+    with pytest.raises(TransientError, match="lock timeout"):
+        load_parallel(pair.source, order, work, Progress("t"), connections=2, look=lambda: None)
+    pair.source.rollback()
+    altering.join(30)
+    assert not altering.is_alive()
+    other.close()

@@ -17,10 +17,17 @@ _FORMATS = """
 set datestyle to 'ISO, MDY'; set intervalstyle to postgres; set bytea_output to hex;
 set extra_float_digits to {digits}; set timezone to 'UTC'"""
 EXACT_FLOATS_VERSION = 120000
+# Of a connection beside others of the same copy, see open_source.
+BESIDE_LOCK_TIMEOUT = "2s"
 
 
 def open_source(db: Database, snapshot: str | None = None) -> None:
-    """Begin the transaction that reads, with the snapshot of another one when that is given."""
+    """Begin the transaction that reads, with the snapshot of another one when that is given.
+
+    Such a one does not wait for locks: who wants the table for himself (ALTER TABLE) may wait for
+    another connection of the copy, and we behind him, for ever, and all who write to it with us.
+    No server sees that as a deadlock. The copy lets go of all, and begins anew.
+    """
     db.close()
     db.query(_UNLIMITED)
     digits = 1 if db.server_version >= EXACT_FLOATS_VERSION else 3
@@ -29,6 +36,7 @@ def open_source(db: Database, snapshot: str | None = None) -> None:
     db.execute("set transaction isolation level repeatable read, read only").close()
     if snapshot is not None:
         db.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(snapshot))).close()
+        db.execute(f"set local lock_timeout to '{BESIDE_LOCK_TIMEOUT}'").close()
 
 
 def open_dest(db: Database) -> None:

@@ -86,7 +86,9 @@ rm -rf "$out"
 mkdir -p "$out"
 find "$work/build" -maxdepth 1 -type f -name 'skytools_*' ! -name '*.deb' -exec cp -t "$out" {} +
 say "$suite: lintian"
-in_root "$work" bash -c 'cd /build && exec runuser -u build -- lintian --fail-on none --show-overrides *.changes' \
+# Not an upload to Debian, whose first one closes the bug that asked for it.
+in_root "$work" bash -c 'cd /build && exec runuser -u build -- lintian --fail-on none --show-overrides \
+    --suppress-tags initial-upload-closes-no-bugs *.changes' \
     >"$out/lintian.log" 2>&1 || die "lintian failed, see $out/lintian.log"
 if grep '^[EW]:' "$out/lintian.log" >&2; then
     die "lintian finds fault, see $out/lintian.log"

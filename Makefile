@@ -76,7 +76,7 @@ chaos: venv prepare-test sql ## Kill processes and servers at random for SECONDS
 		tests/e2e/test_londiste_copy.py tests/pg/test_londiste_copy*.py $(PYTEST_ARGS)
 	. $(TOOLCHAIN); SKYTOOLS_PG_MAJOR=$(MAJOR) FAULT_ROUNDS=200 SKYTOOLS_EVERY_STEP=1 \
 		$(BIN)/python -m pytest tests/e2e/test_faults.py tests/e2e/test_setadm_faults.py \
-		tests/e2e/test_consumer_faults.py $(PYTEST_ARGS)
+		tests/e2e/test_consumer_faults.py tests/e2e/test_consumer_keyed.py $(PYTEST_ARGS)
 
 docs: venv ## Write the generated pages of docs/ again
 	$(BIN)/python docs/generate.py

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 import signal
 import sys
@@ -37,6 +38,8 @@ class Idle(KeyedConsumer):
 
 run(Idle)
 """
+# More with make chaos.
+KILLS = int(os.environ.get("FAULT_ROUNDS", "5"))
 # Measured: 1.1 to 1.3 when nothing else runs; other load only adds to it.
 COST_LIMIT = 1.5
 COST_ROUNDS = 6
@@ -90,12 +93,13 @@ def test_death_at_each_step(queue, start, wait_until, step):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_death_at_random_moments_under_load(queue, start, wait_until):
     """And with another number of workers each time."""
     queue.db.query("select pgq.register_keyed('q', 'job', 4)")
     dice = random.Random(6)
     count = 0
-    for _ in range(10):
+    for _ in range(KILLS):
         program = start(workers=dice.choice([1, 3, 4, 8]))
         program.wait_output("reading queue")
         end = time.monotonic() + dice.uniform(0, 0.6)
@@ -105,7 +109,7 @@ def test_death_at_random_moments_under_load(queue, start, wait_until):
             count += more
         program.kill()
     check(queue, count, wait_until, start())
-    assert count > 300
+    assert count > 100
 
 
 def test_stop_is_clean(queue, start, wait_until):

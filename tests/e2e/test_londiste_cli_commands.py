@@ -103,6 +103,7 @@ REFUSED_AT_THE_ROOT = (
     (("add-table", "t", "--handler=bulk", "--handler-arg=what=1"), "unknown argument what"),
     (("add-table", "t", "--handler-arg=a"), "KEY=VALUE expected"),
     (("add-table", "t", "--trigger-flags=IX"), "X means nothing"),
+    (("add-table", "t", "--trigger-arg=backup", "--trigger-arg=x"), "would refuse all changes"),
     (("add-table", "t", "--merge-all", "--no-merge"), "exclude each other"),
     (("add-table", "t", "--max-parallel-copy=0"), "1 or more"),
     (("resync", "t"), "this node is the root"),
@@ -264,6 +265,10 @@ def test_copies_from_other_nodes_by_hand_and_under_another_name(tree, ticking, c
     assert cli.json("leaf", "tables")[0]["table_attrs"] == "copy_node=root"
     leaf.db.execute("create table one (id int primary key, name text)")
     leaf.db.execute("insert into one values (-1, 'mine')")
+    told = cli("leaf", "add-table", "one", "--copy-node=none", code=2).err
+    assert "other nodes are branch, root" in told
+    bad = ("--copy-node=root", "--copy-condition=id +")
+    assert "syntax" in cli("leaf", "add-table", "one", *bad, code=2).err
     cli("leaf", "add-table", "one", "--copy-node=root", "--copy-condition=id % 5 = 0",
         "--skip-truncate", "--max-parallel-copy=2", "--wait-sync")  # fmt: skip
     assert leaf.db.value("select count(*) from one") == 11

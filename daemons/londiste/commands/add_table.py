@@ -4,18 +4,24 @@
 from __future__ import annotations
 
 import argparse
+import re
 from dataclasses import dataclass, field
 
-from skytools.core.db import Database
-from skytools.core.errors import SkytoolsError, UsageError
+from skytools.core.db import Database, sql
+from skytools.core.errors import DatabaseError, SkytoolsError, UsageError
 from skytools.daemons.londiste import api, definitions, fkeys, handlers, names
 from skytools.daemons.londiste.api import TableInfo
 from skytools.daemons.londiste.commands.base import Command, Env, dry_run, names_or_all
-from skytools.daemons.londiste.commands.select import choose, require
+from skytools.daemons.londiste.commands.select import choose, known_node, require
 from skytools.daemons.londiste.commands.waiting import wait_until_synced
 from skytools.daemons.londiste.relation import describe
 
 COPY_CONDITION = "copy_condition"
+# What triggers of pgq take, and what londiste.local_add_table does.
+_TRIGGER_ARG = re.compile(
+    r"(backup|pkey_update|deny|SKIP|skip|no_triggers|skip_truncate|expect_sync|merge_all|no_merge"
+    r"|virtual_table)$|(tgflags|ignore|pkey|when|ev_type|ev_data|ev_extra[1-4])="
+)
 
 
 def handler_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,6 +87,13 @@ def trigger_args(env: Env, table: str, dest: str, attrs: dict[str, str]) -> tupl
     """Return the arguments of a table's trigger, and whether the handler needs the table."""
     opts = env.opts
     args = list(opts.trigger_arg)
+    for arg in args:
+        if not _TRIGGER_ARG.match(arg):
+            raise UsageError(
+                f"--trigger-arg {arg}: a trigger with it would refuse all changes; known are"
+                " backup, pkey_update, deny, SKIP, ignore=, pkey=, when=, ev_type=, ev_data=,"
+                " ev_extra1= to ev_extra4="
+            )
     if opts.trigger_flags:
         wrong = sorted(set(opts.trigger_flags.upper()) - set("IUDBAQLJS"))
         if wrong:
@@ -202,11 +215,22 @@ def _add(env: Env, name: str) -> str:
                 return "does not exist here"
             more = "" if env.is_root else ", or give --create"
             raise SkytoolsError(f"Table does not exist: {dest}; create it first{more}")
+        if opts.copy_condition and needs_table:
+            _try_condition(db, dest, opts.copy_condition)
         answer = api.add_table(
             db, env.queue, name, args, attrs, dest=None if dest == name else dest
         )
     env.say("%s", answer.note)
     return answer.note
+
+
+def _try_condition(db: Database, dest: str, condition: str) -> None:
+    """Have the server read a condition. Raises UsageError; copies would fail again and again."""
+    query = sql.SQL("select from {} where ({}) limit 0")
+    try:
+        db.execute(query.format(names.ident(dest), sql.SQL(condition))).close()
+    except DatabaseError as exc:
+        raise UsageError(f"--copy-condition: {exc}") from exc
 
 
 def _attrs(env: Env, name: str) -> dict[str, str]:
@@ -221,7 +245,7 @@ def _attrs(env: Env, name: str) -> dict[str, str]:
         if found != env.state.provider_node:
             attrs["copy_node"] = found
     elif opts.copy_node:
-        attrs["copy_node"] = opts.copy_node
+        attrs["copy_node"] = known_node(env, opts.copy_node)
     if opts.copy_condition:
         attrs[COPY_CONDITION] = opts.copy_condition
     if opts.skip_truncate:

@@ -101,7 +101,10 @@ class Env:
         except DatabaseError as exc:
             if exc.sqlstate not in NOT_INSTALLED:
                 raise
-            raise UsageError(f"{exc}: is this the right database? If so: londiste install") from exc
+            raise UsageError(
+                f"{exc}: is this the right database? If so: create-root, create-branch or"
+                " create-leaf; for a node whose extensions are missing: londiste install"
+            ) from exc
         except SkytoolsError as exc:
             if "(404)" not in str(exc):
                 raise

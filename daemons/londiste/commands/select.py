@@ -9,6 +9,8 @@ from collections.abc import Collection, Sequence
 
 from skytools.core.errors import SkytoolsError, UsageError
 from skytools.daemons.londiste import names
+from skytools.daemons.londiste.commands.base import Env
+from skytools.pgq import node
 
 log = logging.getLogger("londiste")
 
@@ -48,6 +50,14 @@ def choose(words: Sequence[str], known: Collection[str], *, everything: bool) ->
         else:
             found[names.full(word)] = None
     return list(found)
+
+
+def known_node(env: Env, name: str) -> str:
+    """Return the name of a node of the cascade. Raises UsageError for others, and this one."""
+    there = {one.node for one in node.locations(env.db, env.queue)} - {env.state.node_name}
+    if name not in there:
+        raise UsageError(f"--copy-node {name}: other nodes are {', '.join(sorted(there))}")
+    return name
 
 
 def require(wanted: Sequence[str], known: Collection[str], *, hint: str, force: bool) -> list[str]:

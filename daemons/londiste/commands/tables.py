@@ -14,7 +14,7 @@ from skytools.daemons.londiste.commands.add_table import (
     trigger_args,
 )
 from skytools.daemons.londiste.commands.base import Command, Env, dry_run, names_or_all
-from skytools.daemons.londiste.commands.select import choose, require
+from skytools.daemons.londiste.commands.select import choose, known_node, require
 
 
 def _known(env: Env) -> dict[str, TableInfo]:
@@ -126,7 +126,7 @@ def _with_source(env: Env, table: TableInfo) -> dict[str, str]:
     """Return the attributes with the node to copy from, which is made sure to have the table."""
     attrs = {key: value for key, value in table.attrs.items() if key != "copy_node"}
     if env.opts.copy_node:
-        return {**attrs, "copy_node": env.opts.copy_node}
+        return {**attrs, "copy_node": known_node(env, env.opts.copy_node)}
     if env.opts.find_copy_node:
         found = env.upstream.source_of(table.name).name
         return attrs if found == env.state.provider_node else {**attrs, "copy_node": found}

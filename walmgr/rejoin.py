@@ -18,6 +18,11 @@ from skytools.walmgr.site import Site
 from skytools.walmgr.target import Target
 
 STREAM_TIMEOUT = 300.0
+# Waits for nobody: the receiver that commits wait for may be down.
+WRITE_SOMETHING = (
+    "select set_config('synchronous_commit', 'local', true),"
+    " pg_logical_emit_message(true, 'walmgr', 'rejoin')"
+)
 FOLLOWING = ("in archive recovery", "shut down in recovery")
 
 
@@ -100,6 +105,8 @@ def _rewind(site: Site, node: Node, programs: Programs, leader: Server, control:
     if done.code != 0:
         told = [line for line in done.err.splitlines() if "error" in line or "fatal" in line]
         raise ProgramError(f"pg_rewind: {(told or [done.last_line])[0]}")
+    # It is consistent past what the leader has written so far: an idle one writes every 15 s.
+    site.primary().value(WRITE_SOMETHING)
 
 
 def _is_its_standby(site: Site, node: Node, leader: Server, control: Control) -> bool:

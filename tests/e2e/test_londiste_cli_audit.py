@@ -147,9 +147,14 @@ def test_handlers_decide_what_is_compared(tree, ticking, cli, tmp_path):
         "public.s": True, "public.o": True, "public.d": True}  # fmt: skip
     assert shown["public.s"]["rows"] == 30
     assert shown["public.d"]["rows"] == 99
+    hashed = leaf.db.value("select name from o where id = 2")
     behind_replication(leaf.db, "update s set name = 'x' where id = 5", "delete from s where id=9",
-                       "update o set kept = 0 where id = 1")  # fmt: skip
-    assert cli("leaf", "compare", code=2).err.count("Results do not match!") == 2
-    cli("leaf", "repair", "s", "o", "--apply")
+                       "update o set kept = 0 where id = 1", "delete from o where id = 2",
+                       "delete from d where id between 30 and 35")  # fmt: skip
+    assert cli("leaf", "compare", code=3).err.count("Results do not match!") == 3
+    assert "has to write them: use --apply" in cli("leaf", "repair", "o").err
+    cli("leaf", "repair", "s", "o", "d", "--apply")
     cli("leaf", "compare")
+    assert leaf.db.value("select name from o where id = 2") == hashed
+    assert leaf.db.value("select count(*) from only d") == 0
     assert leaf.db.value("select name from o where id = 1") != "changed"

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 from skytools.core.db import Database
 from skytools.core.errors import UsageError
 from skytools.daemons.londiste.api import TableInfo
-from skytools.daemons.londiste.apply import Applier
+from skytools.daemons.londiste.apply import Applier, Change
 from skytools.pgq import Batch, Event
 
 if TYPE_CHECKING:
@@ -90,6 +90,13 @@ class Handler:
     def truncate(self, event: Event, batch: Batch, out: Applier) -> None:
         """Apply a TRUNCATE."""
         out.truncate(self.table.dest, event)
+
+    def restore(self, change: Change, out: Applier) -> None:
+        """Write a row of the source that is missing here, for repair: an INSERT.
+
+        Raises SkytoolsError when only its event would tell what becomes of it.
+        """
+        out.sink(self.table.dest).put(change, 0)
 
     def forward(self, event: Event) -> Event | None:
         """Return the event as subscribers of this node shall get it, None: not at all."""

@@ -161,6 +161,23 @@ class Dispatch(Handler):
             for one in self._changes(change):
                 sink.put(one, event.id)
 
+    def restore(self, change: Change, out: Applier) -> None:
+        """Write a row into the partition of its time, where a column of it tells that."""
+        mode = self._get("table_mode")
+        by_column = mode == "direct" or self._plan.part_mode == "date_field"
+        if mode == "ignore" or not by_column or self.keeps_all:
+            raise SkytoolsError(
+                f"{self.table.name}: rows are missing here, and where its handler {self.name} puts"
+                " a row only the row's event would tell: use resync"
+            )
+        dest: str | None = self.parent
+        if mode == "part":
+            moment = self._plan.moment_of(change.values, "repair")
+            dest = self._partitions.find(moment, tuple(map(self._name, change.key)), out)
+        if dest is not None:
+            for one in self._changes(change):
+                out.sink(dest, self.method).put(one, 0)
+
     def _is_wanted(self, event: Event) -> bool:
         if self._shard is None:
             return True

@@ -64,6 +64,10 @@ class Obfuscate(Handler):
         kind = f"{change.operation}:{','.join(getattr(change, 'key', ()))}"
         return type(event)(*event[:4], kind, data, event.extra1, None, *event[8:])
 
+    def restore(self, change: Change, out: Applier) -> None:
+        """Write a row as this node may have it."""
+        out.sink(self.table.dest).put(self._hidden(change, "repair"), 0)
+
     def _changed(self, event: Event) -> Change:
         change = decode(event)
         if not isinstance(change, Change):
@@ -71,11 +75,14 @@ class Obfuscate(Handler):
                 f"event {event.id}: table {self.table.name}: obfuscate cannot read what sqltriga"
                 " writes; make the trigger anew without Q in tgflags"
             )
+        return self._hidden(change, f"event {event.id}")
+
+    def _hidden(self, change: Change, what: str) -> Change:
         values = self.copy_event(change.values)
         hidden = [name for name in change.key if name not in values]
         if hidden:
             raise SkytoolsError(
-                f"event {event.id}: table {self.table.name}: key column {hidden[0]} is left out;"
+                f"{what}: table {self.table.name}: key column {hidden[0]} is left out;"
                 " keep or hash it"
             )
         old = None

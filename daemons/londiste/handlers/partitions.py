@@ -43,16 +43,20 @@ class Plan:
             return event.time.replace(tzinfo=None)
         if self.part_mode == "current_time":
             return datetime.now()  # the wall clock is wanted
+        return self.moment_of(values, f"event {event.id}")
+
+    def moment_of(self, values: Mapping[str, str | None], what: str) -> datetime:
+        """Return the time in part_field. `what` is named when there is none."""
         text = values.get(self.part_field)
         if text is None:
             raise SkytoolsError(
-                f"event {event.id}: table {self.parent}: part_field {self.part_field} has no value"
+                f"{what}: table {self.parent}: part_field {self.part_field} has no value"
             )
         try:
             return datetime.fromisoformat(text[:19])
         except ValueError as exc:
             raise SkytoolsError(
-                f"event {event.id}: table {self.parent}: {self.part_field}={text!r} is no time"
+                f"{what}: table {self.parent}: {self.part_field}={text!r} is no time"
             ) from exc
 
     def name(self, moment: datetime) -> str:

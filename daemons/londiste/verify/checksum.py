@@ -10,8 +10,8 @@ in which order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from skytools.core.db import Database, sql
 from skytools.core.errors import SkytoolsError
@@ -21,6 +21,8 @@ SEED = 1
 NULL = 0x5D1A9C3E7B24F680
 BITS = 11  # of the key's hash make a bucket
 MASK = (1 << BITS) - 1
+RANGE_BITS = 13  # so many buckets at most, where these are ranges of a number
+LARGEST = (1 << 63) - 1
 
 # What makes text of values the same everywhere.
 SETTINGS = (
@@ -61,13 +63,27 @@ class Shape:
     """What of a table is compared, in both databases alike.
 
     `key` and `others` are columns of the source; `hashes` has the kind of hash of each by name,
-    `nullable` those that may be NULL somewhere.
+    `nullable` those that may be NULL somewhere. `ranges`: the first buckets are ranges of the
+    key, from this number on, each of 2 to the power of the second.
     """
 
     key: tuple[str, ...]
     others: tuple[str, ...]
     hashes: dict[str, str]
     nullable: frozenset[str]
+    ranges: tuple[int, int] | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether the key is a single number, never NULL."""
+        name, *more = self.key
+        return not more and self.hashes[name] == "integer" and name not in self.nullable
+
+    def between(self, low: int, high: int) -> Shape:
+        """Return the same with ranges of the key as first buckets, if that is possible."""
+        if high - low > LARGEST:
+            return self
+        return replace(self, ranges=(low, max((high - low).bit_length() - RANGE_BITS, 0)))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -93,15 +109,32 @@ class Shape:
 
     def bucket(self, level: int = 0) -> sql.Composable:
         """Return the expression of the bucket, an integer. Each level takes other bits."""
-        value, low = self.key_hash(), level * BITS
-        if level == 0 and len(self.key) == 1 and self.hashes[self.key[0]] == "integer":
-            # Numbers are spread well enough as they are; a skew would only cost time.
-            column = sql.SQL("{}::int8").format(sql.Identifier(self.key[0]))
-            value = sql.SQL("({0} # ({0} >> {1}) # ({0} >> {2}))").format(
-                column, sql.Literal(BITS), sql.Literal(2 * BITS)
-            )
+        low = level * BITS
+        if level == 0 and self.ranges is not None:
+            start, bits = self.ranges
+            text = "(({}::int8 - {}::int8) >> {})"
+            key = sql.Identifier(self.key[0])
+            return sql.SQL(text).format(key, sql.Literal(start), sql.Literal(bits))
+        value = self.key_hash()
         shifted = sql.SQL("({} >> {})").format(value, sql.Literal(low)) if low else value
         return sql.SQL("({} & {})").format(shifted, sql.Literal(MASK))
+
+    def among(self, buckets: Sequence[int], level: int) -> sql.Composable:
+        """Return the condition that a row is in one of the buckets of a level."""
+        if level or self.ranges is None:
+            listed = sql.SQL(",").join(map(sql.Literal, buckets))
+            return sql.SQL("{} in ({})").format(self.bucket(level), listed)
+        start, bits = self.ranges
+        key = sql.Identifier(self.key[0])
+        pairs = [
+            sql.SQL("{} between {} and {}").format(
+                key,
+                sql.Literal(start + (first << bits)),
+                sql.Literal(min(start + ((last + 1) << bits) - 1, LARGEST)),
+            )
+            for first, last in _runs(buckets)
+        ]
+        return sql.SQL("({})").format(sql.SQL(" or ").join(pairs))
 
     def _mixed(self, columns: Sequence[str], seed: sql.Composable, *, first: int) -> sql.Composable:
         terms = [self._term(first + i, name) for i, name in enumerate(columns)]
@@ -115,6 +148,19 @@ class Shape:
             return term
         # A number that no value is likely to hash to stands for NULL.
         return sql.SQL("coalesce({}, {}::int8)").format(term, sql.Literal(NULL + number))
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Give (first, last) of what follows on one another."""
+    first = last = None
+    for number in sorted(numbers):
+        if last is None or number != last + 1:
+            if first is not None and last is not None:
+                yield first, last
+            first = number
+        last = number
+    if first is not None and last is not None:
+        yield first, last
 
 
 def shape(

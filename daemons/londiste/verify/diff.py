@@ -127,24 +127,37 @@ def fetch(db: Database, side: Side, shape: Shape, keys: Sequence[Key]) -> dict[K
     """Return the rows of some keys as text, in the order of shape.columns. The key is unique."""
     if not keys:
         return {}
-    numbers = range(len(shape.key))
-    query = sql.SQL("select {} from {} join unnest({}) as k({}) on {}").format(
+    query = sql.SQL("select {} from {} join {}").format(
         sql.SQL(", ").join(shape.text(name) for name in shape.columns),
         source(side),
-        sql.SQL(", ").join(
-            sql.SQL("{}::text[]").format(sql.Literal(list(values)))
-            for values in zip(*keys, strict=True)
-        ),
-        sql.SQL(", ").join(sql.Identifier(f"k {i}") for i in numbers),
-        sql.SQL(" and ").join(_equal(side.relation, shape.key[i], i) for i in numbers),
+        sql.SQL("{} on {}").format(listed(keys), same_key(side.relation, shape)),
     )
     rows = db.query(query)
     return {row[: len(shape.key)]: row for row in rows}
 
 
-def _equal(relation: Relation, name: str, number: int) -> sql.Composable:
+def listed(rows: Sequence[Values]) -> sql.Composable:
+    """Return rows of text as a relation k, whose columns are those of value()."""
+    return sql.SQL("unnest({}) as k({})").format(
+        sql.SQL(", ").join(
+            sql.SQL("{}::text[]").format(sql.Literal(list(values)))
+            for values in zip(*rows, strict=True)
+        ),
+        sql.SQL(", ").join(sql.Identifier(f"k {i}") for i in range(len(rows[0]))),
+    )
+
+
+def value(relation: Relation, name: str, number: int) -> sql.Composable:
+    """Return a column of listed() with the type of a column of the relation."""
     column = relation.column(name)
     assert column is not None
     # The type as format_type gives it is fit for a statement, quotes included.
-    value = sql.SQL("k.{}::{}").format(sql.Identifier(f"k {number}"), sql.SQL(column.type))
-    return sql.SQL("{} = {}").format(sql.Identifier(name), value)
+    return sql.SQL("k.{}::{}").format(sql.Identifier(f"k {number}"), sql.SQL(column.type))
+
+
+def same_key(relation: Relation, shape: Shape) -> sql.Composable:
+    """Return the condition that a row has the key with which one of listed() begins."""
+    return sql.SQL(" and ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(name), value(relation, name, number))
+        for number, name in enumerate(shape.key)
+    )

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from skytools.core.db import Database, sql
 from skytools.daemons.londiste.relation import Relation
 from skytools.daemons.londiste.verify.checksum import Shape
-from skytools.daemons.londiste.verify.diff import Key, Values
+from skytools.daemons.londiste.verify.diff import Key, Values, listed, same_key, value
 
 
 @dataclass(slots=True)
@@ -54,6 +54,7 @@ class Writer:
 
     def __init__(self, target: Relation, shape: Shape, *, only: bool) -> None:
         self.shape = shape
+        self._target = target
         word = "only {}" if only and target.kind == "r" else "{}"
         self._table = target.ident
         self._only = sql.SQL(word).format(target.ident)
@@ -67,6 +68,50 @@ class Writer:
         if fix.dst is None:
             return self._insert(fix.src)
         return self._update(fix.src, fix.dst)
+
+    def together(self, found: Sequence[Fix]) -> Iterator[sql.Composable]:
+        """Give a statement for all rows that are too many, wrong, or missing here; in this order.
+
+        Nobody else may write to the table: old values are not asked for.
+        """
+        if gone := [one.key for one in found if one.src is None]:
+            yield sql.SQL("delete from {} using {} where {}").format(
+                self._only, listed(gone), same_key(self._target, self.shape)
+            )
+        if wrong := [one for one in found if one.src is not None and one.dst is not None]:
+            yield self._update_all(wrong)
+        if missing := [one.src for one in found if one.src is not None and one.dst is None]:
+            names = self.shape.columns
+            values = [value(self._target, name, number) for number, name in enumerate(names)]
+            yield sql.SQL("insert into {} ({}) {}select {} from {}").format(
+                self._table,
+                sql.SQL(", ").join(map(sql.Identifier, names)),
+                self._overriding,
+                sql.SQL(", ").join(values),
+                listed(missing),
+            )
+
+    def _update_all(self, wrong: Sequence[Fix]) -> sql.Composable:
+        """Set the columns that differ in any of the rows."""
+        pairs = [(one.src, one.dst) for one in wrong if one.src and one.dst]
+        names, width = self.shape.columns, len(self.shape.key)
+        changed = [
+            number for number in range(width, len(names))
+            if any(src[number] != dst[number] for src, dst in pairs)
+        ]  # fmt: skip
+        rows = [(*src[:width], *(src[number] for number in changed)) for src, _ in pairs]
+        settings = [
+            sql.SQL("{} = {}").format(
+                sql.Identifier(names[number]), value(self._target, names[number], width + place)
+            )
+            for place, number in enumerate(changed)
+        ]
+        return sql.SQL("update {} set {} from {} where {}").format(
+            self._only,
+            sql.SQL(", ").join(settings),
+            listed(rows),
+            same_key(self._target, self.shape),
+        )
 
     def _insert(self, row: Values) -> sql.Composable:
         return sql.SQL("insert into {} ({}) {}values ({})").format(

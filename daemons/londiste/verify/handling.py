@@ -11,6 +11,9 @@ from skytools.core.db import Database
 from skytools.daemons.londiste.api import TableInfo
 from skytools.daemons.londiste.config import LondisteConfig
 from skytools.daemons.londiste.upstream import handler_name
+from skytools.daemons.londiste.verify.checksum import Shape
+from skytools.daemons.londiste.verify.diff import Key, fetch
+from skytools.daemons.londiste.verify.scan import Scan
 
 if TYPE_CHECKING:
     from skytools.daemons.londiste.handlers import Handler
@@ -54,3 +57,30 @@ def _changes(handler: Handler, column: str) -> bool:
         return False
     row = handler.copy_event({column: PROBE})
     return row is None or row.get(column) != PROBE
+
+
+def whole_rows(db: Database, scan: Scan, keys: Sequence[Key]) -> list[dict[str, str | None]]:
+    """Return rows of the source with all of their columns, compared or not, as text."""
+    names = [column.name for column in scan.src.relation.columns]
+    key = scan.shape.key
+    others = tuple(name for name in names if name not in key)
+    shape = Shape(key, others, dict.fromkeys(names, "text"), frozenset())
+    rows = fetch(db, scan.src, shape, keys).values()
+    return [dict(zip(shape.columns, row, strict=True)) for row in rows]
+
+
+def restore(
+    cfg: LondisteConfig,
+    table: TableInfo,
+    db: Database,
+    key: tuple[str, ...],
+    rows: Sequence[dict[str, str | None]],
+) -> None:
+    """Have the handler of a table write rows that are missing here, in the open transaction."""
+    from skytools.daemons.londiste import apply, handlers  # noqa: PLC0415 # as above
+
+    handler = handlers.make(table, cfg)
+    out = apply.Applier(db, apply.ApplyOptions(on_missing="stop"))
+    for row in rows:
+        handler.restore(apply.Change("I", key, row), out)
+    out.flush()

@@ -22,13 +22,16 @@ from skytools.daemons.londiste.api import TableInfo
 from skytools.daemons.londiste.verify.checksum import SETTINGS
 from skytools.daemons.londiste.verify.diff import Key, Traffic, differences, fetch, overview
 from skytools.daemons.londiste.verify.fixes import Counts, Fix, Writer, count, fixes
+from skytools.daemons.londiste.verify.handling import restore, whole_rows
 from skytools.daemons.londiste.verify.point import Point
 from skytools.daemons.londiste.verify.session import Pair, Session
 from skytools.pgq import node
 
 log = logging.getLogger("londiste")
 
-SLICE = 1000  # rows that are fixed while the cascade stands at a tick
+# Rows that are fixed while the cascade stands at a tick: so many, and so many bytes.
+SLICE = 5000
+SLICE_BYTES = 16 << 20
 TRIES = 20
 UNIQUE_VIOLATION = "23505"
 # Values are compared as text, and neither triggers nor foreign keys are to see the fixes.
@@ -110,28 +113,30 @@ def _differing_keys(pair: Pair, one: Repair) -> Iterator[Key]:
         yield difference.key
 
 
-def _slices(keys: Iterable[Key]) -> Iterator[list[Key]]:
+def _slices(pair: Pair, one: Repair, keys: Iterable[Key]) -> Iterator[list[Key]]:
+    each = pair.scan.src.relation.bytes // (one.src_rows or 1) + 1
+    size = max(1, min(SLICE, SLICE_BYTES // each))
     left = iter(keys)
-    while part := list(islice(left, SLICE)):
+    while part := list(islice(left, size)):
         yield part
 
 
-def _look(pair: Pair, point: Point, dst: Database, keys: Sequence[Key], one: Repair) -> list[Fix]:
-    """Return what has to be fixed among the keys, as of a point; `dst` reads the destination."""
+def _look(
+    pair: Pair, point: Point, dst: Database, keys: Sequence[Key], one: Repair
+) -> tuple[list[Fix], list[Fix]]:
+    """Return what has to be fixed among the keys, as of a point; `dst` reads the destination.
+
+    The second are rows that are missing here and only the table's handler can write.
+    """
     scan = pair.scan
     theirs = fetch(point.src.db, scan.src, scan.shape, keys)
     ours = fetch(dst, scan.dst, scan.shape, keys)
     one.traffic.add_rows([*theirs.values(), *ours.values()])
     found = list(fixes(keys, theirs, ours))
     if not (pair.handling.spreads or pair.handling.left_out):
-        return found
+        return found, []
     kept = [fix for fix in found if fix.dst is not None]
-    if len(kept) < len(found):
-        log.warning(
-            "%s: %d rows are missing here; only its handler knows how to keep them: use resync",
-            pair.table.name, len(found) - len(kept),
-        )  # fmt: skip
-    return kept
+    return kept, [fix for fix in found if fix.dst is None]
 
 
 def _writer(pair: Pair) -> Writer:
@@ -144,15 +149,23 @@ def _writer(pair: Pair) -> Writer:
 def _write(pair: Pair, keys: Iterable[Key], one: Repair, folder: Path) -> None:
     one.script = folder / f"fix.{pair.table.name.replace('/', '_')}.sql"
     point, writer = pair.scan.readers.point, _writer(pair)
+    left_out = 0
     try:
         with one.script.open("w", encoding="utf-8") as file:
             file.write(HEADER)
-            for part in _slices(keys):
-                for fix in _look(pair, point, point.dst.db, part, one):
+            for part in _slices(pair, one, keys):
+                found, lost = _look(pair, point, point.dst.db, part, one)
+                for fix in found:
                     count(fix, one.counts)
                     file.write(writer.text(fix, point.dst.db))
+                left_out += len(lost)
     except OSError as exc:
         raise SkytoolsError(f"{one.script}: {exc.strerror or exc}") from exc
+    if left_out:
+        log.warning(
+            "%s: %d rows that are missing here are not in the script, as its handler has to write"
+            " them: use --apply", pair.table.name, left_out,
+        )  # fmt: skip
 
 
 # at once
@@ -161,7 +174,7 @@ def _write(pair: Pair, keys: Iterable[Key], one: Repair, folder: Path) -> None:
 def _apply(session: Session, pair: Pair, keys: list[Key], one: Repair) -> None:
     if not keys:
         return
-    for part in _slices(keys):
+    for part in _slices(pair, one, keys):
         try:
             _fix(session, pair, part, one)
         except DatabaseError as exc:
@@ -182,8 +195,13 @@ def _fix(session: Session, pair: Pair, keys: Sequence[Key], one: Repair) -> None
                 if not _stand(session, pair, point, fixer, used_lock=meeting.used_lock):
                     continue
                 writer, counts = _writer(pair), Counts()
-                for fix in _look(pair, point, fixer, keys, one):
-                    fixer.execute(writer.statement(fix)).close()
+                found, lost = _look(pair, point, fixer, keys, one)
+                for statement in writer.together(found):
+                    fixer.execute(statement).close()
+                if lost:
+                    rows = whole_rows(point.src.db, pair.scan, [fix.key for fix in lost])
+                    restore(session.cfg, pair.table, fixer, pair.scan.shape.key, rows)
+                for fix in (*found, *lost):
                     count(fix, counts)
                 fixer.commit()
             except TransientError as exc:

@@ -20,6 +20,7 @@ from skytools.daemons.londiste.verify.point import Frozen, Point
 
 RANGE = 8192  # blocks that one statement reads at most: 64 MiB
 GROUPED_RANGE = 65536  # the same where each statement returns a row for each bucket
+FEW_RANGES = 500  # of the key, for which its index is better than a pass over the table
 SMALL = 4096  # blocks below which a table is not cut
 TID_RANGES = 140000  # server version from which a range of blocks is read without the rest
 
@@ -50,13 +51,17 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked of each range of `blocks` at most; `count` tells how many rows it was."""
+    """What is asked of each range of `blocks` at most; `count` tells how many rows it was.
+
+    Without `cut` the whole is asked, as an index leads to the rows.
+    """
 
     what: sql.Composable
     blocks: int
     count: Callable[[list[Row]], int]
     where: sql.Composable | None = None
     tail: str = ""
+    cut: bool = True
 
 
 class Readers:
@@ -146,6 +151,8 @@ class Scan:
 
     def buckets(self, path: Path) -> tuple[dict[int, Sum], dict[int, Sum]]:
         """Return a sum for each bucket of each side, of the rows that are on the path."""
+        if not path and self.shape.counts and self.src.relation.key:
+            self._by_ranges()
         text = "{}, count(*), sum({})"
         what = sql.SQL(text).format(self.shape.bucket(len(path)), self.shape.row_hash())
         question = Question(what, GROUPED_RANGE, _second_column, self.among(path), " group by 1")
@@ -156,23 +163,33 @@ class Scan:
         """Return (key as text ..., checksum) of the rows of each side that are on the path."""
         key = [self.shape.text(name) for name in self.shape.key]
         what = sql.SQL(", ").join([*key, self.shape.row_hash()])
-        src, dst = self._read(Question(what, RANGE, len, self.among(path)))
+        cut = self.shape.ranges is None or len(path[0]) > FEW_RANGES
+        src, dst = self._read(Question(what, RANGE, len, self.among(path), cut=cut))
         return [row for rows in src for row in rows], [row for rows in dst for row in rows]
 
     def among(self, path: Path) -> sql.Composable | None:
         """Return the condition that a row is on the path."""
-        conditions = []
-        for level, buckets in enumerate(path):
-            listed = sql.SQL(",").join(map(sql.Literal, buckets))
-            bucket = self.shape.bucket(level)
-            conditions.append(sql.SQL("{} in ({})").format(bucket, listed))
+        conditions = [self.shape.among(buckets, level) for level, buckets in enumerate(path)]
         return sql.SQL(" and ").join(conditions) if conditions else None
+
+    def _by_ranges(self) -> None:
+        """Make ranges of the key the first buckets: what is in them is found by its index."""
+        key = sql.Identifier(self.shape.key[0])
+
+        def task(side: Side) -> Callable[[Database], Row]:
+            query = sql.SQL("select min({0}), max({0}) from {1}").format(key, source(side))
+            return lambda db: db.query(query)[0]
+
+        found = self.readers.both([task(self.src)], [task(self.dst)])
+        ends = [end for (row,) in found for end in row if end is not None]
+        if ends:
+            self.shape = self.shape.between(min(ends), max(ends))
 
     def _read(self, question: Question) -> tuple[list[list[Row]], list[list[Row]]]:
         tasks = []
         point, jobs = self.readers.point, self.readers.jobs
         for side, frozen in ((self.src, point.src), (self.dst, point.dst)):
-            can_cut = frozen.db.server_version >= TID_RANGES
+            can_cut = question.cut and frozen.db.server_version >= TID_RANGES
             pieces = _pieces(side, question.blocks, jobs, can_cut=can_cut)
             tasks.append([self._task(side, piece, question) for piece in pieces])
         return self.readers.both(*tasks)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pwd
 import shutil
 import sys
@@ -14,10 +15,9 @@ from skytools.core.unprivileged import _reachable as reachable
 from skytools.core.unprivileged import server_user
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = (
-    *("skytools", "psycopg2", "psycopg2_binary.libs", "prometheus_client", "sdnotify.py"),
-    "supervisor",
-)
+# What walmgr imports; psycopg2's wheel has its libraries in a folder beside it.
+PACKAGES = ("psycopg2", "prometheus_client", "sdnotify", "supervisor")
+LIBRARIES = "psycopg2_binary.libs"
 SCRIPT = """\
 #!{python}
 import sys
@@ -78,12 +78,18 @@ def as_started_by(program: Path, command: str) -> str:
 
 def _copied(site: Path, folder: Path) -> Path:
     """Copy what walmgr needs of this checkout and its environment."""
+    shutil.copytree(ROOT / "skytools", folder / "skytools")
     for name in PACKAGES:
-        source = ROOT / name if name == "skytools" else site / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name)
-        elif source.exists():
-            shutil.copy(source, folder / name)
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None:
+            raise UsageError(f"{sys.executable} has no module {name}")
+        source = Path(spec.origin)  # of a package: its __init__.py
+        if spec.submodule_search_locations:
+            shutil.copytree(source.parent, folder / name)
+        else:
+            shutil.copy(source, folder)
+    if (site / LIBRARIES).is_dir():
+        shutil.copytree(site / LIBRARIES, folder / LIBRARIES)
     for source in site.glob("skytools*.dist-info"):
         shutil.copytree(source, folder / source.name)
     return folder

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: ISC
+"""The demo's walmgr for a user who may not reach the checkout has all that it imports."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+from examples.demo import launcher
+
+
+EVERYTHING = """
+import importlib, pkgutil, sys
+sys.path.insert(0, sys.argv[1])
+import skytools.walmgr
+for module in pkgutil.walk_packages(skytools.walmgr.__path__, "skytools.walmgr."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+"""
+
+
+def test_the_copy_is_enough_for_walmgr(tmp_path: Path) -> None:
+    folder = launcher._copied(Path(sysconfig.get_paths()["platlib"]), tmp_path)
+    # Isolated, and without site-packages.
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", EVERYTHING, str(folder)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr

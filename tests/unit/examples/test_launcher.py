@@ -10,7 +10,6 @@ from pathlib import Path
 
 from examples.demo import launcher
 
-
 EVERYTHING = """
 import importlib, pkgutil, sys
 sys.path.insert(0, sys.argv[1])

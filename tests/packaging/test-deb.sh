@@ -14,6 +14,8 @@
 . "$TOP/tests/packaging/site.sh"
 # shellcheck source=fresh_steps.sh
 . "$TOP/tests/packaging/fresh_steps.sh"
+# shellcheck source=londiste_steps.sh
+. "$TOP/tests/packaging/londiste_steps.sh"
 # shellcheck source=migrate_steps.sh
 . "$TOP/tests/packaging/migrate_steps.sh"
 # shellcheck source=autopkg_steps.sh

@@ -19,6 +19,7 @@ from typing import Any, ParamSpec
 from supervisor import events
 from supervisor.states import ProcessStates, SupervisorStates
 
+from skytools.core.cli import failure_of
 from skytools.scriptmgr.backoff import Limits
 from skytools.scriptmgr.config import Manager
 from skytools.scriptmgr.desired import Action, Desired, JobState, Phase
@@ -58,12 +59,12 @@ def guarded(method: Callable[P, None]) -> Callable[P, None]:
 
     @functools.wraps(method)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            method(*args, **kwargs)
-        except Exception:
+        exc = failure_of(functools.partial(method, *args, **kwargs))
+        if exc is not None:
             plugin: Any = args[0]
             plugin.counters.hook_errors += 1
-            log.exception("unexpected error in %s, please report it", method.__qualname__)
+            where = method.__qualname__
+            log.error("unexpected error in %s, please report it", where, exc_info=exc)
 
     return wrapper
 

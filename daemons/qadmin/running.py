@@ -6,6 +6,7 @@ from __future__ import annotations
 import signal
 import threading
 
+from skytools.core.cli import failure_of
 from skytools.daemons.qadmin.lexer import Statement
 from skytools.daemons.qadmin.session import Session
 
@@ -18,17 +19,13 @@ def run(session: Session, statement: Statement) -> None:
     if statement.tokens and statement.tokens[0].value in DIRECT:
         session.execute(statement)
         return
-    failure: list[BaseException] = []
+    failure: list[Exception | None] = []
     interrupted: list[int] = []
     ended = threading.Event()
 
     def work() -> None:
-        try:
-            session.execute(statement)
-        except BaseException as exc:  # noqa: BLE001 # raised again by the caller's thread
-            failure.append(exc)
-        finally:
-            ended.set()
+        failure.append(failure_of(lambda: session.execute(statement)))
+        ended.set()
 
     def interrupt(number: int, _: object) -> None:
         interrupted.append(number)
@@ -41,7 +38,8 @@ def run(session: Session, statement: Statement) -> None:
         ended.wait()
     finally:
         signal.signal(signal.SIGINT, before)
-    if failure:
+    (exc,) = failure
+    if exc is not None:
         if interrupted:
-            raise KeyboardInterrupt from failure[0]
-        raise failure[0]
+            raise KeyboardInterrupt from exc
+        raise exc

@@ -18,6 +18,7 @@ from skytools.compat import loop, scriptlog, skylog, switches, template
 from skytools.compat.config import Config, ConfigError
 from skytools.compat.runtime import Runtime, number
 from skytools.core.arguments import overrides_of
+from skytools.core.cli import failure_of
 from skytools.core.errors import SkytoolsError, UsageError
 from skytools.core.pidfile import PidFile, background, send_signal
 
@@ -255,26 +256,27 @@ class BaseScript:
 
         Ends the process with 1 on errors that another try cannot mend, and outside the loop.
         """
+        results: list[Any] = []
         try:
-            result = 1 if func() else 0
-            if self.last_func_fail and time.time() > self.last_func_fail + self.exception_reset:
-                self.last_func_fail = None
-                self.exception_count = 0
-        except UsageError as exc:
-            self.log.error("%s", exc)
-            sys.exit(1)
-        except MemoryError as exc:
-            self.log.critical("Job %s out of memory, exiting: %s", self.job_name, exc)
-            sys.exit(1)
+            failure = failure_of(lambda: results.append(func()))
         except (SystemExit, KeyboardInterrupt) as exc:
             self.send_stats()
             self.reset()
             if isinstance(exc, SystemExit):
                 raise
             sys.exit(1)
-        except Exception as exc:  # noqa: BLE001 - the loop of old scripts, as core.service is ours
-            return self._failed(exc, prefer_looping)
-        return result
+        if isinstance(failure, UsageError):
+            self.log.error("%s", failure)
+            sys.exit(1)
+        if isinstance(failure, MemoryError):
+            self.log.critical("Job %s out of memory, exiting: %s", self.job_name, failure)
+            sys.exit(1)
+        if failure is not None:
+            return self._failed(failure, prefer_looping)
+        if self.last_func_fail and time.time() > self.last_func_fail + self.exception_reset:
+            self.last_func_fail = None
+            self.exception_count = 0
+        return 1 if results[0] else 0
 
     def _failed(self, exc: Exception, prefer_looping: bool) -> int:
         text = str(exc).strip() or type(exc).__name__

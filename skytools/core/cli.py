@@ -61,6 +61,15 @@ def _cell(value: Any) -> str:
     return "-" if value is None else str(value)
 
 
+def failure_of(work: Callable[[], object]) -> Exception | None:
+    """Call what others have written, and return what it raised instead of raising it."""
+    try:
+        work()
+    except Exception as exc:  # noqa: BLE001 # the caller gets it
+        return exc
+    return None
+
+
 def guard(program: str, main: Callable[[], int]) -> int:
     """Run a program: an error the user can act on is one line on stderr and its exit code."""
     try:

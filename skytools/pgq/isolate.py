@@ -6,7 +6,9 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
+from skytools.core.cli import failure_of
 from skytools.core.db import Database
 from skytools.core.errors import FatalStateError, SkytoolsError, TransientError
 from skytools.pgq.batch import Batch
@@ -49,15 +51,17 @@ def one_by_one(
     SkytoolsError when more events than that are at fault: then they are not the cause.
     """
     for event in batch:
-        try:
-            with _savepoints(databases):
-                handler(batch.only(event))
-        except (TransientError, FatalStateError):
-            raise
-        except Exception as exc:  # the handler is the user's: it may raise anything
-            if not max_faults:
-                raise
-            _give_up(batch, event, exc, max_faults)
+        exc = failure_of(partial(_one, batch, event, handler, databases))
+        if exc is None:
+            continue
+        if not max_faults or isinstance(exc, (TransientError, FatalStateError)):
+            raise exc
+        _give_up(batch, event, exc, max_faults)
+
+
+def _one(batch: Batch, event: Event, handler: Handler, databases: Sequence[Database]) -> None:
+    with _savepoints(databases):
+        handler(batch.only(event))
 
 
 def _give_up(batch: Batch, event: Event, exc: Exception, max_faults: int) -> None:

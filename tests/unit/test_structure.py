@@ -95,6 +95,26 @@ def test_no_class_or_function_is_too_long() -> None:
     assert long == []
 
 
+# The outermost handlers, and the one function that lends theirs to other code.
+CATCH_ALL = {"skytools/core/cli.py", "skytools/core/service.py"}
+
+
+def test_nothing_swallows_what_it_does_not_know() -> None:
+    """What catches everything cleans up and raises it again."""
+    wrong = []
+    for path, tree in python_sources():
+        if path.as_posix() in CATCH_ALL or path.parts[0] == "tests":
+            continue
+        wrong += [
+            f"{path}:{node.lineno}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ExceptHandler)
+            and (node.type is None or ast.unparse(node.type) in ("Exception", "BaseException"))
+            and not isinstance(node.body[-1], ast.Raise)
+        ]
+    assert wrong == []
+
+
 def length(node: ast.ClassDef | ast.FunctionDef) -> int:
     """Lines from the name to the end; a docstring does not count."""
     lines = (node.end_lineno or node.lineno) - node.lineno + 1

@@ -105,7 +105,7 @@ def applied(target: Database) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_kill_9_of_every_process_at_random_loses_and_doubles_nothing(folder, no_orphans) -> None:
     dice = random.Random(SEED)
     with claimed(folder) as state:
@@ -134,13 +134,13 @@ def test_kill_9_of_every_process_at_random_loses_and_doubles_nothing(folder, no_
             before = applied(target)
             wait_until(lambda: applied(target) > before, 60, "load after the last round")
             stack.stop_load(source)
-            verdict, drained = final_check(source, target, 60.0)
+            verdict, drained = final_check(source, target, 300.0)
             states = {job["state"] for job in victims.jobs().values()}
         finally:
             source.close()
             target.close()
             stack.close()
         assert leftovers(state) == set()
-    assert drained, f"FAULT_SEED={SEED}"
+    assert drained, f"FAULT_SEED={SEED}: {verdict}"
     assert verdict.good, f"FAULT_SEED={SEED}: {verdict}"
     assert states == {"running"}

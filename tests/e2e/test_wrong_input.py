@@ -130,6 +130,15 @@ def test_switches_and_files(name, ini, tmp_path):
         refused(name, path, *words, told=told)
 
 
+@pytest.mark.parametrize("name", WITH_INI)
+def test_the_template_has_the_section_of_the_example(name):
+    done = call(name, "--ini")
+    assert (done.code, done.err) == (0, "")
+    section = re.search(r"^\[\w+\]$", example(name), re.MULTILINE)
+    assert section is not None
+    assert section[0] in done.out.splitlines()
+
+
 @pytest.mark.parametrize("name", DAEMONS)
 def test_files_that_cannot_be_written(name, ini):
     for key in ("pidfile", "logfile"):

@@ -67,6 +67,35 @@ def test_values_that_are_not_there(sessions, tmp_path, monkeypatch):
     assert told > 300
 
 
+@pytest.fixture
+def powerless(db):
+    """Give a session of a role that may do nothing, where there is a queue named q."""
+    db.query("select pgq.create_queue('q'), pgq.register_consumer('q', 'q')")
+    db.execute("create role powerless login; create table q (q int)")
+    conninfo = db.conninfo.replace("user=postgres", "user=powerless")
+    session = Session(conninfo, Output(stream=io.StringIO()), grammar(), "q")
+    yield session
+    session.close()
+    db.execute("drop role powerless")
+
+
+def test_names_that_are_there_without_the_right_to_them(powerless, db, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    home = powerless.db.conninfo
+    state = "select (select count(*) from pgq.queue), (select count(*) from pgq.subscription)"
+    before = db.query(state)
+    told = 0
+    for command in ALL:
+        if command.syntax in SYNTAXES:
+            for full in (False, True):
+                text = sample(command.node, "q", full=full)
+                told += attempt(powerless, text, text)
+                if powerless.db.conninfo != home:
+                    powerless.reconnect(home)
+    assert told > 40
+    assert db.query(state) == before
+
+
 def attempt(session, text, where):
     """Run a statement; what it raises must be an error of ours, in one line."""
     error = failure(session, text)

@@ -21,6 +21,8 @@ from tests.unit.walmgr.segments import content
 
 SYNC = "select sync_state from pg_stat_replication where application_name = 'walmgr_receiver'"
 
+WAITS = "select true from pg_stat_activity where wait_event = 'SyncRep'"
+
 
 @pytest.fixture
 def small_archive(make_hosts: MakeHosts) -> Iterator[Hosts]:
@@ -86,27 +88,19 @@ def test_a_full_disk_of_sets_and_receiver_is_told_and_loses_nothing(
         wait_until(lambda: database.value(SYNC) == "sync")
         writer = Writer(hosts.primary)
         writer.wait(20)
-        filler = hosts.data / "filler"
-        room = os.statvfs(hosts.data)
-        subprocess.run(
-            ["fallocate", "-l", str(room.f_bavail * room.f_frsize - (3 << 20)), filler], check=True
-        )
+        filler = _fill(hosts.data)
         failed = hosts.walmgr("backup")
-        assert failed.code == 1
+        assert (failed.code, failed.err.count("\n")) == (1, 1), failed.err
         assert "No space left on device" in failed.err, failed.err
-        assert failed.err.count("\n") == 1, failed.err
         database.execute("set synchronous_commit = local")
-        waiting = "select true from pg_stat_activity where wait_event = 'SyncRep'"
 
         def stands() -> bool:
             database.value("select pg_switch_wal()")
-            return bool(database.value(waiting))
+            return bool(database.value(WAITS))
 
         wait_until(stands, 60, lambda: service.output[-2000:])
-        told = {
-            one["text"]: one["level"] for one in json.loads(hosts.walmgr("check", "--json").out)
-        }
-        assert [level for text, level in told.items() if "is free" in text] == ["CRITICAL"], told
+        found = _told(hosts)
+        assert [level for text, level in found.items() if "is free" in text] == ["CRITICAL"], found
         states = [one["state"] for one in json.loads(hosts.good("listbackups", "--json").out)]
         assert states[0] == "verified"
         assert set(states[1:]) <= {"failed"}
@@ -118,15 +112,25 @@ def test_a_full_disk_of_sets_and_receiver_is_told_and_loses_nothing(
         hosts.primary.kill()
         hosts.good("boot")
         assert acknowledged <= rows(hosts, hosts.standby)
-        told = {
-            one["text"]: one["level"] for one in json.loads(hosts.walmgr("check", "--json").out)
-        }
-        assert not [text for text in told if "gap" in text or "refused" in text], told
+        assert not [text for text in _told(hosts) if "gap" in text or "refused" in text]
         service.stop()
     finally:
         hosts.primary.kill()
         hosts.standby.kill()
         subprocess.run(["umount", "-l", hosts.data], check=True)
+
+
+def _fill(folder: Path) -> Path:
+    """Leave 3 MB of a disk."""
+    filler = folder / "filler"
+    room = os.statvfs(folder)
+    size = room.f_bavail * room.f_frsize - (3 << 20)
+    subprocess.run(["fallocate", "-l", str(size), filler], check=True)
+    return filler
+
+
+def _told(hosts: Hosts) -> dict[str, str]:
+    return {one["text"]: one["level"] for one in json.loads(hosts.walmgr("check", "--json").out)}
 
 
 def test_a_link_that_is_cut_and_slow_leaves_no_hole_and_loses_no_row(
@@ -148,8 +152,7 @@ def test_a_link_that_is_cut_and_slow_leaves_no_hole_and_loses_no_row(
         writer = Writer(hosts.primary)
         writer.wait(50)
         link.cut()
-        waiting = "select true from pg_stat_activity where wait_event = 'SyncRep'"
-        wait_until(lambda: database.value(waiting))
+        wait_until(lambda: database.value(WAITS))
         link.rate = 20e6
         link.heal()
         writer.wait(50)
@@ -158,14 +161,13 @@ def test_a_link_that_is_cut_and_slow_leaves_no_hole_and_loses_no_row(
             writer.wait(5)
         wait_until((hosts.completed / name).exists, 60, what=name)
         link.cut()
-        wait_until(lambda: database.value(waiting))
+        wait_until(lambda: database.value(WAITS))
         hosts.primary.kill()
         acknowledged = set(writer.stop())
         link.close()
         hosts.good("boot")
         assert acknowledged <= rows(hosts, hosts.standby)
-        told = {one["text"] for one in json.loads(hosts.walmgr("check", "--json").out)}
-        assert not [text for text in told if "gap" in text or "refused" in text], told
+        assert not [text for text in _told(hosts) if "gap" in text or "refused" in text]
     finally:
         link.close()
 

@@ -41,6 +41,13 @@ why=$(
     copy_root "$CHROOTS/base-$suite" "$root"
     trap shut_down EXIT
     boot "$root"
+    # The sandbox of our units, around a program that does nothing.
+    inside systemd-run --quiet --wait -p User=daemon -p NoNewPrivileges=yes -p ProtectSystem=strict \
+        -p ProtectHome=yes -p PrivateTmp=yes -p PrivateDevices=yes -p ProtectKernelTunables=yes \
+        -p ProtectKernelLogs=yes -p ProtectControlGroups=yes -p ProtectHostname=yes -p ProtectProc=invisible \
+        -p RestrictNamespaces=yes -p MemoryDenyWriteExecute=yes -p RuntimeDirectory=trial -p LogsDirectory=trial \
+        -p SystemCallFilter=@system-service -p 'RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6' true ||
+        die "no sandbox for services"
 )
 able=$?
 set -e

@@ -73,7 +73,8 @@ chaos: venv prepare-test sql ## Kill processes and servers at random for SECONDS
 		$(BIN)/python -m pytest -m chaos tests/e2e/test_walmgr_*.py tests/e2e/test_memory.py \
 		tests/e2e/test_cascade_chaos.py tests/e2e/test_takeover_drill.py \
 		tests/e2e/test_londiste_takeover.py tests/e2e/test_londiste_big_values.py \
-		tests/e2e/test_londiste_copy.py tests/pg/test_londiste_copy*.py $(PYTEST_ARGS)
+		tests/e2e/test_londiste_copy.py tests/pg/test_londiste_copy*.py \
+		tests/pg/test_triggers_fuzz.py $(PYTEST_ARGS)
 	. $(TOOLCHAIN); SKYTOOLS_PG_MAJOR=$(MAJOR) FAULT_ROUNDS=200 SKYTOOLS_EVERY_STEP=1 \
 		$(BIN)/python -m pytest tests/e2e/test_faults.py tests/e2e/test_setadm_faults.py \
 		tests/e2e/test_consumer_faults.py tests/e2e/test_consumer_keyed.py $(PYTEST_ARGS)

@@ -232,3 +232,28 @@ def test_long_values(work, level):
     table.insert([{"id": "1", "v": value, "w": None}])
     table.update({"v": value[1:], "w": array_text("text", [value], 0)}, sql.SQL("true"))
     check(table)
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("level", ["row", "statement"])
+@pytest.mark.parametrize(
+    ("trigger", "before", "unit", "after"),
+    [
+        ("logutriga", "id=1&v=", "%c3%a9%25", ""),
+        ("jsontriga", '{"id":1,"v":"', "é%", '"}'),
+        ("sqltriga", "(id,v) values ('1','", "é%", "')"),
+    ],
+)
+def test_values_of_100_mb(work, trigger, before, unit, after, level):
+    work.execute("create table work.t (id int primary key, v text)")
+    tables = TRANSITIONS["insert"] if level == "statement" else ""
+    work.execute(
+        f"create trigger capture after insert on work.t {tables}"
+        f" for each {level} execute function pgq.{trigger}('q')"
+    )
+    work.execute("insert into work.t values (1, repeat('é%%', 35000000))", ())
+    same = work.value(
+        "select ev_data = %s || repeat(%s, 35000000) || %s from pgq.event_template",
+        (before, unit, after),
+    )
+    assert same, work.query("select left(ev_data, 60) from pgq.event_template")

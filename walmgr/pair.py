@@ -11,15 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from skytools.core.db import sql
-from skytools.core.errors import UsageError
+from skytools.core.db import merge_conninfo, split_password, sql
+from skytools.core.errors import SkytoolsError, UsageError
 from skytools.walmgr import postgres, recover
 from skytools.walmgr.archive import archive_command
 from skytools.walmgr.backup import make_backup
 from skytools.walmgr.datadir import STANDBY, is_empty, require_usable, stage_set
-from skytools.walmgr.errors import RefusedError
+from skytools.walmgr.errors import ProgramError, RefusedError
 from skytools.walmgr.files import make_folder
-from skytools.walmgr.postgres import Server
+from skytools.walmgr.postgres import Programs, Server
 from skytools.walmgr.remote import shell
 from skytools.walmgr.server import run_pg_ctl, start_server, wait_caught_up, wait_until
 from skytools.walmgr.sets import BackupSet
@@ -54,20 +54,22 @@ class Pairing:
 def plan_pair(site: Site, *, restart: bool, force: bool) -> Pairing:
     """Look at everything and return what is missing; touches nothing.
 
-    Raises RefusedError, UsageError, TransientError.
+    Raises SkytoolsError: whatever would fail half-way is to be seen here.
     """
     server = postgres.ask_server(site.primary())
     if server.in_recovery:
         raise RefusedError("master_db leads to a standby; name the primary")
     if not site.primary().value("select rolsuper from pg_roles where rolname = current_user"):
         raise UsageError("master_db: the user must be a superuser to change settings and to copy")
-    site.programs(server.major)
+    programs = site.programs(server.major)
+    _require_ssh(site)
     known = site.archive.identity() if site.cfg.completed.is_dir() else 0
     if known not in (0, server.system_id):
         raise RefusedError(
             f"archive {site.cfg.completed} belongs to another cluster: system identifier {known}, "
             f"not {server.system_id}"
         )
+    _require_replication(site, programs, server)
     pairing = Pairing(server)
     plan_folders(site, pairing)
     plan_settings(site, pairing, force=force)
@@ -75,6 +77,40 @@ def plan_pair(site: Site, *, restart: bool, force: bool) -> Pairing:
     plan_slot(site, pairing)
     plan_standby(site, pairing)
     return pairing
+
+
+def _require_ssh(site: Site) -> None:
+    """Raise SkytoolsError when the primary's host is named, and cannot be asked."""
+    leader = site.leader
+    if leader.host.local:
+        return
+    try:
+        major = leader.major()
+    except ProgramError as exc:
+        raise SkytoolsError(
+            f"{exc}; let this host's key in there (`sshkey`), or leave master_host empty"
+        ) from exc
+    if major is None:
+        raise UsageError(f"{leader.host} has no data folder {leader.data}: correct master_data")
+
+
+def _require_replication(site: Site, programs: Programs, server: Server) -> None:
+    """Raise SkytoolsError when nobody may stream from the primary, if it has senders at all."""
+    psql = programs.path("psql")
+    if site.primary().value("show max_wal_senders") == "0" or not psql.exists():
+        return
+    conninfo = merge_conninfo(site.stream_conninfo("pair"), replication="yes", connect_timeout="10")
+    visible, password = split_password(conninfo)
+    words: list[str | Path] = [psql, "-XAtw", "-c", "IDENTIFY_SYSTEM", "-d"]
+    done = site.here.run([*words, visible], password=password)
+    if done.code != 0:
+        told = f"no replication from the primary: {done.last_line}"
+        if "pg_hba.conf" in told:
+            told += "; add `host replication USER THIS_HOST scram-sha-256` to it and reload"
+        raise SkytoolsError(told)
+    found = done.out.partition("|")[0]
+    if found != str(server.system_id):
+        raise RefusedError(f"primary_conninfo leads to another cluster: {found}")
 
 
 def plan_folders(site: Site, pairing: Pairing) -> None:
@@ -97,8 +133,9 @@ def _current(site: Site) -> dict[str, str]:
     )
     rows = site.primary().query(
         "select s.name, coalesce(f.setting, s.setting) from pg_settings s"
+        # One that waits for a restart is told with an error.
         " left join lateral (select setting from pg_file_settings f where f.name = s.name"
-        " and f.error is null order by seqno desc limit 1) f"
+        " order by seqno desc limit 1) f"
         " on s.pending_restart or s.name = 'archive_command'"
         " where s.name = any (%s)",
         [list(names)],

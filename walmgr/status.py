@@ -57,6 +57,8 @@ def _archive(facts: Facts) -> str:
     if archive.get("missing_folder"):
         return "folder is missing"
     gaps = f"{len(archive['gaps'])} gaps" if archive["gaps"] else "no gap"
+    if not archive["segments"]:
+        return "no segment yet"
     return f"{archive['segments']} segments, newest {archive['newest']}, {gaps}"
 
 

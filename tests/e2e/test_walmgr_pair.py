@@ -27,9 +27,13 @@ def test_pair_makes_all_of_it_and_a_second_run_nothing(make_hosts: MakeHosts) ->
     assert hosts.sql(hosts.primary).query("select 1 from pg_replication_slots") == []
     assert "later: the primary needs a restart for archive_mode, wal_log_hints" in planned.out
 
-    done = hosts.good("pair", "--restart")
+    done = hosts.good("pair")
     assert steps(done, "done") == steps(done, "plan")
     assert len(steps(done, "plan")) >= 10
+    assert "a write is on the standby's disk after" in done.out
+    done = hosts.good("pair", "--restart")
+    restart = "primary: restart, for archive_mode, wal_log_hints"
+    assert steps(done, "done") == steps(done, "plan") == [restart]
     assert "a write is on the standby's disk after" in done.out
 
     for path in (hosts.completed, hosts.standby.datadir, *hosts.data.glob("data.master.*")):
@@ -44,7 +48,10 @@ def test_pair_makes_all_of_it_and_a_second_run_nothing(make_hosts: MakeHosts) ->
     wait_until(lambda: standby.value("select answer from t") == 42)
     primary.value("select pg_switch_wal()")
     wait_until(lambda: primary.value("select archived_count from pg_stat_archiver") > 0)
-    assert texts(hosts) == {"the receiver does not run", "1 complete backup sets, 2 are asked for"}
+    assert texts(hosts) == {
+        "the receiver does not run",
+        "1 of 2 backup sets that are asked for",
+    }
     assert hosts.walmgr("check").code == 2
     status = hosts.good("status").out
     assert "standby   slave: streaming, not paused, replayed" in status
@@ -103,8 +110,30 @@ def test_pair_refuses_what_is_not_its_own(hosts: Hosts) -> None:
 
     hosts.write_ini(slave_bin="/usr/bin")
     _refused(hosts, 2, " is not in /usr/bin")
+    hosts.write_ini(slave_bin=str(hosts.primary.bindir))
+    _primary_must_be_reached_in_all_ways(hosts)
     hosts.write_ini(master_db="host=/nowhere dbname=postgres")
     _refused(hosts, 1, "master: connection to server on socket")
+
+
+def _primary_must_be_reached_in_all_ways(hosts: Hosts) -> None:
+    """What would fail half-way is seen before anything is changed."""
+    database = hosts.sql(hosts.primary)
+    database.execute("alter system reset archive_command")
+    database.execute("select pg_reload_conf()")
+    wait_until(lambda: "barman" not in database.value("show archive_command"))
+    hba = hosts.primary.datadir / "pg_hba.conf"
+    allowed = hba.read_text()
+    hba.write_text("local all all trust\n")
+    database.execute("select pg_reload_conf()")
+    query = "select count(*) from pg_hba_file_rules"
+    wait_until(lambda: database.value(query) == 1)
+    _refused(hosts, 1, "to it and reload")
+    hba.write_text(allowed)
+    database.execute("select pg_reload_conf()")
+    hosts.write_ini(master_host="a.example", ssh_command="ssh -o ConnectTimeout=1 -i /no/key -p 1")
+    _refused(hosts, 1, "let this host's key in there (`sshkey`), or leave master_host empty")
+    hosts.write_ini(master_host="", ssh_command="")
 
 
 def _refused(hosts: Hosts, code: int, told: str) -> None:

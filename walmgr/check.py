@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from skytools.walmgr.config import WalmgrConfig
 from skytools.walmgr.facts import Facts, newest_complete
+from skytools.walmgr.sync import REMOTE_APPLY
 
 OK, WARNING, CRITICAL = 0, 1, 2  # exit codes of monitoring plug-ins
 WORDS = ("OK", "WARNING", "CRITICAL")
@@ -34,7 +35,7 @@ class Finding:
 def check(cfg: WalmgrConfig, facts: Facts) -> list[Finding]:
     """Return all findings, the worst first."""
     found = [
-        *_primary(facts), *_standby(facts), *_receiver(facts), *_archive(facts),
+        *_primary(facts), *_standby(facts), *_receiver(cfg, facts), *_archive(facts),
         *_sets(cfg, facts), *_disk(cfg, facts),
     ]  # fmt: skip
     return sorted(found, key=lambda one: -one.level)
@@ -83,13 +84,16 @@ def _standby(facts: Facts) -> Iterator[Finding]:
         yield Finding(WARNING, text, "look for long queries there")
 
 
-def _receiver(facts: Facts) -> Iterator[Finding]:
+def _receiver(cfg: WalmgrConfig, facts: Facts) -> Iterator[Finding]:
     if not facts.receiver_runs:
         yield Finding(
             CRITICAL, "the receiver does not run", "start the service, or `walmgr INI` by hand"
         )
     if facts.primary is None or facts.primary["in_recovery"]:
         return
+    if cfg.synchronous != "off" and facts.primary.get("commits") == REMOTE_APPLY:
+        text = "commits do not wait: synchronous_commit = remote_apply would wait for ever"
+        yield Finding(CRITICAL, text, "set synchronous_commit = on, the receiver applies nothing")
     slot = facts.slot
     if slot is None:
         yield Finding(CRITICAL, "the replication slot is missing", "`pair` makes it")
@@ -133,7 +137,7 @@ def _sets(cfg: WalmgrConfig, facts: Facts) -> Iterator[Finding]:
         return
     count = sum(one.complete for one in facts.sets)
     if count < cfg.policy.minimum:
-        text = f"{count} complete backup sets, {cfg.policy.minimum} are asked for"
+        text = f"{count} of {cfg.policy.minimum} backup sets that are asked for"
         yield Finding(WARNING, text, "`backup`")
     limit = 2 * cfg.backup_interval * 3600 or DEFAULT_BACKUP_AGE
     age = facts.moment - newest.finished

@@ -168,6 +168,7 @@ def _listbackups(site: Site, _opts: Options) -> int:
         row = {**asdict(one), "path": str(one.path), "from": None, "until": None, "until_lsn": None}
         row |= {"start": format_lsn(one.start), "stop": format_lsn(one.stop)}
         row["ended"] = when(one.finished) if one.finished else None
+        row["state"] += ", kept" if one.pinned and not site.out.as_json else ""
         row["mb"] = one.size >> 20 if one.size else None
         if one.complete and one.stop:
             way = coverages(site, one)[0]
@@ -310,6 +311,7 @@ VERBS: dict[str, Verb] = {
     "backup": Verb("make a verified backup set, remove old ones", _backup, _backup_arguments),
     "listbackups": Verb("list the sets and how far recovery reaches", _listbackups),
     "expire": Verb("remove sets and WAL that retention no longer asks for", _expire),
+    "keep": Verb("keep a set whatever retention says", verbs.run_keep, verbs.keep_arguments),
     "drill": Verb("restore the newest set for trial, check it, measure", verbs.run_drill),
     "setup": Verb("set up archiving only", verbs.run_setup, verbs.pair_arguments),
     "stop": Verb("end archiving", verbs.run_stop),

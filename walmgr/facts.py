@@ -28,6 +28,7 @@ select pg_current_wal_flush_lsn()::text as flush, extract(epoch from clock_times
     (select array_agg(name order by name) from pg_settings where pending_restart) as restart,
     current_setting('archive_mode') as archive_mode,
     current_setting('synchronous_standby_names') as synchronous,
+    current_setting('synchronous_commit') as commits,
     a.archived_count, a.failed_count, extract(epoch from a.last_archived_time) as last_archived,
     extract(epoch from a.last_failed_time) as last_failed, a.last_failed_wal
 from pg_stat_archiver a

@@ -12,6 +12,7 @@ from skytools.walmgr.config import WalmgrConfig
 log = logging.getLogger(__name__)
 
 RECEIVER = "walmgr_receiver"
+REMOTE_APPLY = "remote_apply"
 
 
 class SyncPolicy:
@@ -35,6 +36,8 @@ class SyncPolicy:
         return names
 
     def _wanted(self, database: Database) -> bool:
+        if database.value("show synchronous_commit") == REMOTE_APPLY:
+            return False  # the receiver never applies: no commit would ever end
         if self.cfg.synchronous != "degrade":
             return self.cfg.synchronous == "on"
         streaming = database.value(

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from skytools.core.errors import UsageError
 from skytools.walmgr import keys, legacy, old
 from skytools.walmgr.check import check
 from skytools.walmgr.cleanup import plan_cleanup
@@ -15,6 +16,7 @@ from skytools.walmgr.drill import drill
 from skytools.walmgr.facts import gather
 from skytools.walmgr.imports import plan_import
 from skytools.walmgr.pair import Pairing, Step, measure_lag, plan_pair
+from skytools.walmgr.sets import choose_set
 from skytools.walmgr.site import Site
 
 Options = argparse.Namespace
@@ -186,6 +188,23 @@ def run_sshkey(site: Site, opts: Options) -> int:
         site.out.line(f"{keys.forbid(opts.forbid, into)} keys taken out of {into}")
     else:
         site.out.line(keys.own_key(site))
+    return 0
+
+
+def keep_arguments(p: argparse.ArgumentParser) -> None:
+    """Declare what `keep` takes."""
+    p.add_argument("name", metavar="SET")
+    p.add_argument("--no", action="store_true", help="no longer")
+
+
+def run_keep(site: Site, opts: Options) -> int:
+    """Mark a set that retention leaves alone. Raises UsageError."""
+    one = choose_set(site.sets(), opts.name)
+    if one.old or not one.complete:
+        raise UsageError(f"set {one.name} is {one.state}: only a complete one of ours can be kept")
+    with site.backup_lock():
+        replace(one, pinned=not opts.no).save()
+    site.say(f"set {one.name} {'is kept by retention only' if opts.no else 'is kept for ever'}")
     return 0
 
 

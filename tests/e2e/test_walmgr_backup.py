@@ -210,6 +210,11 @@ def _the_hook_may_keep_a_set(archived: Hosts) -> None:
     assert "kept, archive_command failed" in archived.good("expire").out
     assert len(names(archived)) == 2
     archived.write_ini(archive_command="test -f $BACKUPDIR/set.json")
+    archived.good("keep", names(archived)[0])
+    archived.good("expire")
+    assert [one["pinned"] for one in sets(archived)] == [True, False]
+    assert "verified, kept" in archived.good("listbackups").out
+    archived.good("keep", "--no", names(archived)[0])
     archived.good("expire")
     assert len(names(archived)) == 1
 

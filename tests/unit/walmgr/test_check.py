@@ -85,11 +85,18 @@ def test_each_fault_is_found_with_its_remedy(
     assert found == sorted(found, key=lambda one: -one.level)
 
 
+def test_commits_never_wait_for_a_receiver_to_apply() -> None:
+    remote = facts(primary__commits="remote_apply")
+    assert check(CFG, remote) == []
+    (found,) = check(WalmgrConfig(keep_backups=1, synchronous="on"), remote)
+    assert (found.level, "remote_apply would wait for ever" in found.text) == (CRITICAL, True)
+
+
 def test_too_few_and_too_old_sets_are_found() -> None:
     old = facts(sets=[BackupSet("s", Path("/s"), state=VERIFIED, finished=NOW - 9 * 86400)])
     texts = [one.text for one in check(WalmgrConfig(keep_backups=2), old)]
     assert texts == [
-        "1 complete backup sets, 2 are asked for", "the newest backup set is 216 h old",
+        "1 of 2 backup sets that are asked for", "the newest backup set is 216 h old",
     ]  # fmt: skip
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import pytest
 
+from skytools.core.errors import DatabaseError
 from skytools.daemons.londiste.progress import Progress
 from skytools.daemons.londiste.relation import describe
 from skytools.daemons.londiste.verify import checksum
 from skytools.daemons.londiste.verify.diff import Traffic, differences, fetch, overview
+from skytools.daemons.londiste.verify.fixes import Fix, Writer, fixes
 from skytools.daemons.londiste.verify.point import Frozen, Place, Point
 from skytools.daemons.londiste.verify.scan import Readers, Scan, Side
 
@@ -95,6 +97,36 @@ def test_every_type_counts(sides):
     one = scan()
     found = [(d.key[0], d.in_src, d.in_dst) for d in differences(one, overview(one), Traffic())]
     assert found == [(str(number), True, True) for number, *_ in changes]
+    b.execute("delete from t where id < 9")
+    b.execute("insert into t (id) values (-1), (-2)")
+    one = scan()
+    keys = [d.key for d in differences(one, overview(one), Traffic())]
+    assert len(keys) == len(changes) + 2
+    point = one.readers.point
+    rows = [fetch(db, side, one.shape, keys) for db, side in
+            ((point.src.db, one.src), (point.dst.db, one.dst))]  # fmt: skip
+    fixer = point.dst.place.connect()
+    for statement in Writer(one.dst.relation, one.shape, only=True).together(
+        list(fixes(keys, *rows))
+    ):
+        fixer.execute(statement).close()
+    fixer.commit()
+    fixer.close()
+    src, dst = scan().totals()
+    assert src == dst
+
+
+def test_a_value_that_does_not_fit_is_not_cut(sides):
+    a, b, scan = sides
+    for db, size in ((a, 9), (b, 3)):
+        db.execute(f"create table t (id int primary key, v varchar({size}), c char({size}))")
+    for row in ((1, "long one", None), (2, None, "long one")):
+        a.execute("insert into t values (%s, %s, %s)", row)
+        one = scan()
+        fix = Fix((str(row[0]),), tuple(None if v is None else str(v) for v in row), None)
+        (statement,) = Writer(one.dst.relation, one.shape, only=True).together([fix])
+        with pytest.raises(DatabaseError, match="value too long"):
+            b.execute(statement)
 
 
 def test_layout_does_not_matter(sides):

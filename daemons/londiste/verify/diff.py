@@ -7,6 +7,7 @@ keys and checksums of what is in them are fetched, and rows only for the keys th
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ Values = tuple[str | None, ...]
 MOST_ROWS = 1_000_000  # keys in memory at a time, of each side
 WORTH_A_PASS = 200_000  # rows in differing buckets for which they are divided again
 MAX_LEVEL = 3
+_LENGTH = re.compile(r"^(character varying|character)\(\d+\)")
+_UNBOUND = {"character varying": "varchar", "character": "bpchar"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +154,10 @@ def value(relation: Relation, name: str, number: int) -> sql.Composable:
     """Return a column of listed() with the type of a column of the relation."""
     column = relation.column(name)
     assert column is not None
-    # The type as format_type gives it is fit for a statement, quotes included.
-    return sql.SQL("k.{}::{}").format(sql.Identifier(f"k {number}"), sql.SQL(column.type))
+    # The type as format_type gives it is fit for a statement, quotes included. Without length, as
+    # a cast would cut what is too long.
+    kind = _LENGTH.sub(lambda match: _UNBOUND[match[1]], column.type)
+    return sql.SQL("k.{}::{}").format(sql.Identifier(f"k {number}"), sql.SQL(kind))
 
 
 def same_key(relation: Relation, shape: Shape) -> sql.Composable:

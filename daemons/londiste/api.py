@@ -113,6 +113,14 @@ _IS_OBSOLETE = _call("is_obsolete_partition", "text", "interval", "text")
 _DROP_PARTITIONS = _call("drop_obsolete_partitions", "text", "interval", "text")
 
 
+_TABLE_COLUMNS = _TABLES.replace(
+    "*",
+    "table_name, local, merge_state, custom_snapshot, table_attrs, dropped_ddl, copy_role,"
+    " copy_pos, dest_table",
+    1,
+)
+
+
 def _do(db: Database, statement: str, *args: Any) -> Answer:
     row = db.query_one(statement, args)
     check(row)
@@ -174,10 +182,13 @@ def merged_with(db: Database, queue: str, dest: str) -> list[str]:
 
 def tables(db: Database, queue: str) -> list[TableInfo]:
     """Return the tables of the set as this node sees them, in the order they were added."""
-    columns = """table_name, local, merge_state, custom_snapshot, table_attrs, dropped_ddl,
-        copy_role, copy_pos, dest_table"""
-    rows = db.query(_TABLES.replace("*", columns, 1), (queue,))
-    return [_table(row) for row in rows]
+    return [_table(row) for row in db.query(_TABLE_COLUMNS, (queue,))]
+
+
+def table(db: Database, queue: str, name: str) -> TableInfo | None:
+    """Return a table of the set as this node sees it; None: there is none of that name."""
+    row = db.query_one(f"{_TABLE_COLUMNS} where table_name = %s", (queue, name))
+    return None if row is None else _table(row)
 
 
 SYNC_CHANNEL = "londiste_sync"

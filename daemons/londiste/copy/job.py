@@ -92,7 +92,7 @@ class Job:
 
     def role(self) -> TableInfo:
         """Return the table with what it may do among those that are merged. Raises Gone."""
-        found = {one.name: one for one in api.tables(self.db, self.queue)}.get(self.name)
+        found = api.table(self.db, self.queue, self.name)
         self.db.rollback()
         if found is None or not found.local:
             raise Gone(f"{self.name}: is no longer a table of this node")

@@ -168,7 +168,7 @@ class Source:
         pgq.register_consumer_at(self.provider, self.queue, self.consumer, tick)
 
     def _check_table(self, db: Database, state: NodeState) -> None:
-        found = {one.name: one for one in api.tables(db, self.queue)}.get(self.table.name)
+        found = api.table(db, self.queue, self.table.name)
         where = f"{self.table.name} at node {self.name}"
         if found is None or not found.local:
             raise NotYet(f"{where} is not there; add it there, or choose another copy_node")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import skytools
-from skytools.core import logs, program
+from skytools.core import logs
 from skytools.core.cli import Output, guard
 from skytools.core.config import load
 from skytools.core.errors import SkytoolsError, UsageError
@@ -22,14 +22,13 @@ from skytools.walmgr.boot import Promotion, boot, switchover
 from skytools.walmgr.check import WORDS, check
 from skytools.walmgr.config import SERVICE, WalmgrConfig
 from skytools.walmgr.coverage import coverages, last_commit, when
-from skytools.walmgr.daemon import WalmgrDaemon, program_of_process
 from skytools.walmgr.errors import RefusedError
 from skytools.walmgr.expire import expire, plan_expiry
 from skytools.walmgr.facts import gather
 from skytools.walmgr.link import Place
 from skytools.walmgr.recover import plan_restore, restore
 from skytools.walmgr.rejoin import rejoin
-from skytools.walmgr.site import Site
+from skytools.walmgr.site import Site, program_of_process
 from skytools.walmgr.status import status_lines
 from skytools.walmgr.target import Target
 from skytools.walmgr.wal import WalError, format_lsn
@@ -55,9 +54,17 @@ def run(argv: list[str]) -> int:
         if not word.startswith("-") and before != "--set"
     ]  # fmt: skip
     if words[1:] == ["syncdaemon"]:
-        return program.run(WalmgrDaemon, [word for word in argv if word != "syncdaemon"])
+        return _serve([word for word in argv if word != "syncdaemon"])
     if len(words) > 1 or {"-V", "-h", "--help"}.intersection(argv):
         return guard(SERVICE, lambda: _main(argv))
+    return _serve(argv)
+
+
+def _serve(argv: list[str]) -> int:
+    """Run the service, which alone needs what takes half as long to load as all else."""
+    from skytools.core import program  # noqa: PLC0415
+    from skytools.walmgr.daemon import WalmgrDaemon  # noqa: PLC0415
+
     return program.run(WalmgrDaemon, argv)
 
 

@@ -22,7 +22,7 @@ from skytools.walmgr.metrics import WalmgrMetrics
 from skytools.walmgr.postgres import Programs
 from skytools.walmgr.receiver import Receiver, collect
 from skytools.walmgr.remote import clean_environment
-from skytools.walmgr.site import Site
+from skytools.walmgr.site import Site, program_of_process
 from skytools.walmgr.sync import SyncPolicy
 from skytools.walmgr.wal import WalError
 
@@ -185,10 +185,3 @@ def ini_of_process() -> Path:
         if not word.startswith("-") and word != SERVICE and Path(word).is_file():
             return Path(word).absolute()
     raise UsageError("which ini? Give its path")
-
-
-def program_of_process() -> str:
-    """Return the program that servers call; scriptmgr may have started us as a module."""
-    own = Path(sys.argv[0]).absolute()
-    beside = Path(sys.executable).with_name(SERVICE)
-    return str(own if own.name == SERVICE else beside)

@@ -168,3 +168,10 @@ class Site:
         for database in self._databases.values():
             database.close()
         self._databases.clear()
+
+
+def program_of_process() -> str:
+    """Return the program that servers call; scriptmgr may have started us as a module."""
+    own = Path(sys.argv[0]).absolute()
+    beside = Path(sys.executable).with_name(SERVICE)
+    return str(own if own.name == SERVICE else beside)

@@ -48,7 +48,7 @@ def test_killed_job_and_server_come_back_and_the_verdict_is_good(start: Start, s
     processes.kill_servers_in(state / "target" / "data")
     wait_until(lambda: not processes.is_running(server), 10)
     assert 'skytools_job_ready{job_name="ledger"}' in metrics_of(state)
-    assert demo.wait(120) == 0, demo.output
+    assert demo.wait(200) == 0, demo.output
     assert demo.output.splitlines()[-1] == "GOOD: nothing lost, nothing doubled"
     verdict = json.loads((state / "verdict.json").read_text())
     assert verdict["restarts"] == {"job": 1, "target server": 1}

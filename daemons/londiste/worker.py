@@ -291,8 +291,12 @@ class _Reader(BatchReader):
         """Ask for all ticks there are, where that is right; else, or when none is due, for one."""
         after, limited = self._worker.gathers(), self.min_count or self.min_interval or self.min_lag
         if after is not None and not limited:
-            most = MOST_SLICES * self._worker.cfg.apply_slice_rows
-            found = pgq.next_batches(self.db, self.queue, self.consumer, after_seq=after, most=most)
+            rows = self._worker.cfg.apply_slice_rows
+            # Copies come to the worker's ticks: these are left out only when it is far behind.
+            found = pgq.next_batches(
+                self.db, self.queue, self.consumer, after_seq=after,
+                least=rows // 10 if self._worker.sync.active else 1, most=MOST_SLICES * rows,
+            )  # fmt: skip
             if found is not None:
                 return found
         return super().open()

@@ -32,13 +32,12 @@ _NEXT_BATCH_RELAXED = f"{_NEXT_BATCH} where set_config('synchronous_commit', 'of
 AT_LEAST_LOCAL = """set_config('synchronous_commit',
     replace(current_setting('synchronous_commit'), 'off', 'local'), true)"""
 _NEXT_BATCH_DURABLE = f"{_NEXT_BATCH} where {AT_LEAST_LOCAL} > ''"
-# Events are counted by the hints of ticks.
 _NEXT_BATCHES_DURABLE = f"""select b.* from pgq.queue q
     cross join lateral (select tick_event_seq from pgq.tick where tick_queue = q.queue_id
                          order by tick_id desc limit 1) t
     cross join lateral pgq.next_batch_custom(i_queue_name => q.queue_name,
         i_consumer_name => %s, i_min_lag => null, i_min_interval => null,
-        i_min_count => least(greatest(t.tick_event_seq - %s, 1), %s)::int) b
+        i_min_count => least(greatest(t.tick_event_seq - %s, %s), %s)::int) b
     where q.queue_name = %s and {AT_LEAST_LOCAL} > ''"""  # noqa: S608 # all of it is ours
 _GET_BATCH_CURSOR = call(
     "pgq.get_batch_cursor", "i_batch_id", "i_cursor_name", "i_quick_limit", "i_extra_where"
@@ -189,13 +188,14 @@ def next_batch(
 
 
 def next_batches(
-    db: Database, queue: str, consumer: str, *, after_seq: int, most: int
+    db: Database, queue: str, consumer: str, *, after_seq: int, least: int, most: int
 ) -> BatchInfo | None:
-    """Open one batch of all ticks there are, or of `most` events; None: look by next_batch.
+    """Open one batch of all ticks, with `least` to `most` events; None: look by next_batch.
 
     `after_seq` is of the tick at which the consumer is.
     """
-    return _batch(db.query_alone(_NEXT_BATCHES_DURABLE, (consumer, after_seq, most, queue)))
+    args = (consumer, after_seq, least, most, queue)
+    return _batch(db.query_alone(_NEXT_BATCHES_DURABLE, args))
 
 
 def _batch(row: Sequence[Row]) -> BatchInfo | None:

@@ -32,6 +32,8 @@ from tests.fixtures.wait import wait_until
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "6"))
 SEED = int(os.environ.get("FAULT_SEED", str(int(time.time()))))
 RATE = 400.0
+# A job that is killed often is started again after a minute and a fifth at most. Seconds.
+BACK_OFF = 150
 
 
 @pytest.fixture
@@ -82,7 +84,7 @@ class Victims:
         def again() -> bool:
             return self.jobs()[name]["pid"] not in (pid, None)
 
-        wait_until(again, 60, f"{name} to be started again")
+        wait_until(again, BACK_OFF, f"{name} to be started again")
 
     def kill_manager(self) -> None:
         pid = self.stack.manager_pid
@@ -130,7 +132,7 @@ def test_kill_9_of_every_process_at_random_loses_and_doubles_nothing(folder, no_
                 # Kill at any point of a batch, not just after one.
                 time.sleep(dice.uniform(0, 0.2))
                 victims.kills[kind]()
-                wait_until(victims.all_ready, 90, f"recovery after {what}")
+                wait_until(victims.all_ready, BACK_OFF, f"recovery after {what}")
             before = applied(target)
             wait_until(lambda: applied(target) > before, 60, "load after the last round")
             stack.stop_load(source)

@@ -50,6 +50,10 @@ KEY = "(sub_queue, sub_consumer)"
 CHANGED = {
     ("insert_event", SEVEN, "bigint", False, "v", True): "the C function takes the owner's rights",
     ("queue", 13, "queue_ticker_max_lag", "interval", True, "'00:00:03'::interval"): "10 ms now",
+    **{
+        (table, 2, "ev_time", "timestamp with time zone", True, None): "now(), for COPY into it"
+        for table in ("event_template", "event_1", "event_1_0", "event_1_1", "event_1_2")
+    },
     # The version comes third: see pgq._subscription_version.
     ("pgq.subscription", "subscription_pkey", f"PRIMARY KEY {KEY}"): "a third column",
     (

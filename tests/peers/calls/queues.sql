@@ -46,6 +46,7 @@ select pgq.tune_storage(null);
 select pgq._grant_perms_from('pgq', 'event_template', 'pgq', 'event_1_0');
 select relname, reloptions from pg_class where relname like 'event\_1\_%' and relkind = 'r' order
     by 1;
+-- differs: ev_time has a default, for COPY into the table
 select attrelid::regclass::text, attname, atttypid::regtype::text, attnotnull, atthasdef from
     pg_attribute where attrelid::regclass::text like 'pgq.event_1%' and attnum > 0 and attrelid in
     (select oid from pg_class where relkind = 'r') order by 1, attnum;

@@ -63,6 +63,11 @@ def _outcome(rows: Sequence[Row]) -> int:
     return exits.OK if all(row["as_wanted"] for row in rows) else exits.NOT_AS_WANTED
 
 
+def _reached(rows: Sequence[Row]) -> int:
+    """Return the outcome of waiting: a job whose restart is still to come runs, but is not done."""
+    return _outcome(rows) if all(row["settled"] for row in rows) else exits.NOT_AS_WANTED
+
+
 def status(req: Request) -> int:
     """Show jobs; exit 0 when each is as wanted."""
     try:
@@ -72,7 +77,7 @@ def status(req: Request) -> int:
     if req.wait:
         rows = _wait(req, [row["job_name"] for row in rows], lambda row: row["settled"])
     show_rows(req.out, rows)
-    return _outcome(rows)
+    return _reached(rows) if req.wait else _outcome(rows)
 
 
 def _status_down(req: Request, text: str) -> int:
@@ -153,7 +158,7 @@ def start(req: Request) -> int:
         return exits.NOT_AS_WANTED if refused else exits.OK
     rows = _wait(req, names, lambda row: row["settled"])
     _report(req, rows, "state")
-    return exits.NOT_AS_WANTED if refused or _outcome(rows) else exits.OK
+    return exits.NOT_AS_WANTED if refused or _reached(rows) else exits.OK
 
 
 def _report_now(req: Request, names: Sequence[str], word: str) -> None:
@@ -191,7 +196,7 @@ def restart(req: Request) -> int:
             raise SkytoolsError(f"{name}: {refused[name]}")
         after = _wait(req, [name], lambda row: row["settled"])
         _report(req, after, "state")
-        if _outcome(after):
+        if _reached(after):
             raise SkytoolsError(f"{name} is not ready: the jobs after it were left alone")
     return exits.OK
 
@@ -221,7 +226,7 @@ def update(req: Request) -> int:
         rows = _wait(req, touched, lambda row: row["settled"])
         if not req.out.as_json:
             _report(req, rows, "state")
-        if _outcome(rows):
+        if _reached(rows):
             return exits.NOT_AS_WANTED
     return exits.NOT_AS_WANTED if plan["rejected"] else exits.OK
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from skytools.pgq.feed import CATCHING_UP
+
 CODE = """
 from skytools.pgq import KeyedConsumer, run
 
@@ -40,6 +42,7 @@ run(Idle)
 """
 # More with make chaos.
 KILLS = int(os.environ.get("FAULT_ROUNDS", "5"))
+AGE = f"{CATCHING_UP + 0.1} s"
 # Measured: 1.1 to 1.3 when nothing else runs; other load only adds to it.
 COST_LIMIT = 1.5
 COST_ROUNDS = 6
@@ -162,6 +165,13 @@ def cost(queue, start, wait_until, workers, ticks=105, size=2000):
         )
         queue.tick()
     last = queue.last_tick()
+    # Workers join parts of what is old; of what is new they commit each at once.
+    wait_until(
+        lambda: queue.db.value(
+            "select clock_timestamp() - max(tick_time) > %s from pgq.tick", (AGE,)
+        ),
+        30,
+    )
     before = cpu([program.pid, *backends])
     program.signal(signal.SIGCONT)
     wait_until(lambda: everybody_is_at(last), 120, lambda: program.output)

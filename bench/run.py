@@ -109,9 +109,9 @@ def measure(bench: Bench, opts: argparse.Namespace) -> str:
     return "\n".join(lines) + "\n"
 
 
-PRODUCING_TEXT = """Producing, beside the same rows in a plain table with such an index: the limit. Single calls of
-insert_event are at that limit; what is left is the protocol, the commit and its WAL, which no
-queue in the database can save.
+PRODUCING_TEXT = """Producing, beside the same rows in a plain table with such an index: the limit.
+Single calls of insert_event are at that limit; what is left is the protocol, the commit and its
+WAL, which no queue in the database can save.
 CPU and WAL are per event, less is better; CPU is steadier than time where the machine is shared.
 
 | work | figure | plain table | pgq 3.5 | ours | ours / 3.5 | ours / plain |

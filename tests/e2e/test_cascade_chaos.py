@@ -30,7 +30,7 @@ run(Ledger)
 LEDGER = "create table ledger (id bigint, data text)"
 STEPS = ("cascade-opened", "cascade-applied", "cascade-committed", "cascade-ticked",
          "cascade-told", "cascade-finished")  # fmt: skip
-CHAOS_SECONDS = 15
+CHAOS_SECONDS = 60
 QUIET = "select ev_id, ev_data from pgq.event_template where ev_type = 't' order by 1"
 
 

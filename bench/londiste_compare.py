@@ -23,6 +23,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.londiste_sides import times_of
 from bench.sides import PEERS, ROOT
 from skytools.core import processes
 from skytools.core.db import Database
@@ -36,15 +37,6 @@ insert into t select n, 'name ' || n, n % 1000, '2020-01-01'::timestamptz + n * 
        repeat('x', 30) from generate_series(1, {rows}) n;
 vacuum analyze t
 """
-
-
-def _times(pid: int) -> list[int]:
-    """Return utime, stime, and those of reaped children, in clock ticks; [] when it is gone."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    except OSError:
-        return []
-    return [int(field) for field in text.rpartition(")")[2].split()[11:15]]
 
 
 class Side:
@@ -84,8 +76,8 @@ class Side:
         seconds = used.ru_utime + used.ru_stime
         postmaster = self.server.pid
         assert postmaster is not None
-        ticks = sum(_times(postmaster))
-        ticks += sum(sum(_times(pid)[:2]) for pid in processes.descendants([postmaster]))
+        ticks = sum(times_of(postmaster))
+        ticks += sum(sum(times_of(pid)[:2]) for pid in processes.descendants([postmaster]))
         return seconds + ticks / os.sysconf("SC_CLK_TCK")
 
     def londiste(self, kind: str, *words: str, ok: tuple[int, ...] = (0,)) -> tuple[float, str]:

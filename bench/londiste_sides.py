@@ -288,12 +288,12 @@ def cpu_seconds(server: PrivateServer) -> float:
     """Return the CPU seconds of the server and of all programs of this one, so far."""
     assert server.pid is not None
     ours = processes.descendants([os.getpid()])
-    ticks = sum(sum(_times(pid)[:2]) for pid in ours)
-    ticks += sum(_times(server.pid)[2:])  # of the server's processes that have ended
+    ticks = sum(sum(times_of(pid)[:2]) for pid in ours)
+    ticks += sum(times_of(server.pid)[2:])  # of the server's processes that have ended
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _times(pid: int) -> list[int]:
+def times_of(pid: int) -> list[int]:
     """Return utime, stime, and those of reaped children, in clock ticks; [] when it is gone."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")

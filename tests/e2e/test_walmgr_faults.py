@@ -24,7 +24,7 @@ from skytools.core.pgserver import PrivateServer
 from tests.e2e.test_walmgr_failover import DURABLE, Writer, receiver_streams, rows, serve
 from tests.fixtures.process import Program, Spawn
 from tests.fixtures.wait import wait_until
-from tests.fixtures.walmgr import Hosts, MakeHosts
+from tests.fixtures.walmgr import Hosts, MakeHosts, mount_small
 
 SECONDS = float(os.environ.get("SKYTOOLS_FAULT_SECONDS", "60"))
 
@@ -235,11 +235,7 @@ def test_a_primary_whose_disk_is_full_is_replaced(make_hosts: MakeHosts, spawn: 
     hosts = make_hosts(start=False, settings=DURABLE, synchronous="on", slot_keep_size="1GB")
     wal = hosts.primary.datadir / "pg_wal"
     small = hosts.folder("small")
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=200m,mode=700", "walmgr-test", small], check=False
-    )
-    if done.returncode != 0:
-        pytest.skip("cannot mount here")
+    mount_small(small, "200m")
     try:
         hosts.give(small)
         subprocess.run(["cp", "-a", f"{wal}/.", small], check=True)

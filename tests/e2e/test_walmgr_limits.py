@@ -16,7 +16,7 @@ from tests.e2e.test_walmgr_failover import DURABLE, Writer, rows, serve
 from tests.fixtures.process import Spawn
 from tests.fixtures.proxy import Link
 from tests.fixtures.wait import wait_until
-from tests.fixtures.walmgr import Hosts, MakeHosts
+from tests.fixtures.walmgr import Hosts, MakeHosts, mount_small
 from tests.unit.walmgr.segments import content
 
 SYNC = "select sync_state from pg_stat_replication where application_name = 'walmgr_receiver'"
@@ -30,19 +30,10 @@ def small_archive(make_hosts: MakeHosts) -> Iterator[Hosts]:
     hosts = make_hosts(start=False, cluster=False)
     for name in ("w/logs.complete", "w/logs.partial", "pg_wal"):
         hosts.folder(name)
-    _mount(hosts.completed, "3m")
+    mount_small(hosts.completed, "3m")
     hosts.give(hosts.completed)
     yield hosts
     subprocess.run(["umount", hosts.completed], check=True)
-
-
-def _mount(folder: Path, size: str) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount")
-    words = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "walmgr-test", folder]
-    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"cannot mount here: {done.stderr.strip()}")
 
 
 @pytest.mark.root
@@ -78,7 +69,7 @@ def test_a_full_disk_of_sets_and_receiver_is_told_and_loses_nothing(
 ) -> None:
     """Archive, receiver and sets share a small disk; commits wait until there is room again."""
     hosts = make_hosts(settings=DURABLE, synchronous="on")
-    _mount(hosts.data, "600m")
+    mount_small(hosts.data, "600m")
     try:
         hosts.give(hosts.data)
         hosts.good("pair")
@@ -121,11 +112,16 @@ def test_a_full_disk_of_sets_and_receiver_is_told_and_loses_nothing(
 
 
 def _fill(folder: Path) -> Path:
-    """Leave 3 MB of a disk."""
+    """Leave 3 MB of a disk, to which others write meanwhile."""
     filler = folder / "filler"
-    room = os.statvfs(folder)
-    size = room.f_bavail * room.f_frsize - (3 << 20)
-    subprocess.run(["fallocate", "-l", str(size), filler], check=True)
+
+    def filled() -> bool:
+        room = os.statvfs(folder)
+        size = room.f_bavail * room.f_frsize - (3 << 20)
+        words = ["fallocate", "-l", str(size), str(filler)]
+        return subprocess.run(words, check=False).returncode == 0
+
+    wait_until(filled, 30)
     return filler
 
 

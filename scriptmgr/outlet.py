@@ -7,6 +7,8 @@ from pathlib import Path
 
 _TAIL = 4096
 _SHOWN = 300
+# Seconds that the time of a file may be behind the clock: the kernel's tick.
+_COARSE = 0.02
 
 
 def last_line(path: Path, since: float) -> str:
@@ -16,7 +18,7 @@ def last_line(path: Path, since: float) -> str:
             size = file.seek(0, 2)
             file.seek(max(0, size - _TAIL))
             data = file.read()
-        if path.stat().st_mtime < since:
+        if path.stat().st_mtime < since - _COARSE:
             return ""
     except OSError:
         return ""

@@ -282,10 +282,11 @@ class Plugin:
 
     def _spawn(self, state: JobState, process: Any) -> None:
         make_user_folder(self.setup.paths, state.job)
+        epoch = time.time()  # before it can print: an end at once has its last line shown
         process.spawn()
         now = time.monotonic()
         if process.pid:
-            state.spawned(process.pid, now, time.time())
+            state.spawned(process.pid, now, epoch)
             level = logging.DEBUG if state.policy.failures else logging.INFO
             log.log(level, "job %s: started (pid %d)", state.job.name, process.pid)
         else:

@@ -50,9 +50,6 @@ begin
         ret_note := 'Sequence already added: ' || fq;
         return;
     end if;
-    if is_root then
-        perform londiste.root_check_seqs(i_queue_name);
-    end if;
     update londiste.seq_info s set local = true where s.queue_name = i_queue_name and s.seq_name = fq;
     if is_root then
         perform londiste._publish_seq(i_queue_name, fq, londiste._seq_ahead(fq));

@@ -83,6 +83,12 @@ select * from londiste.root_check_seqs('q');
 select * from londiste.global_update_seq('b', 'work.m', 40000);
 select func_name, func_arg from pgq.maint_operations() where func_name ~ 'londiste';
 
+-- Rule: to add a sequence is to look at no other: that takes as long with a thousand of them.
+select setval('work.s', 500000);
+create sequence work.last;
+select * from londiste.local_add_seq('q', 'work.last');
+select * from londiste.get_seq_list('q') where seq_name in ('work.s', 'work.last');
+
 -- Rule: a root that is being demoted publishes nothing.
 select pg_temp.at(1000000);
 update pgq.queue set queue_disable_insert = true where queue_name = 'q';

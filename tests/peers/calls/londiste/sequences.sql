@@ -53,6 +53,8 @@ select * from londiste.local_remove_seq('nosuch', 'sqx');
 select * from londiste.global_remove_seq('b', 'sqx');
 select * from londiste.global_remove_seq('b', 'sq');
 select * from londiste.local_add_table('q', 'ser');
+-- 3.8 looks at all sequences whenever one is added, 4.0 leaves that to worker and ticker: a thousand would take a minute.
+select * from londiste.root_check_seqs('q');
 select londiste.local_add_seq('q', 'ser_id_seq'), londiste.local_add_seq('q', 'ser_b_seq');
 select * from londiste.local_remove_table('q', 'ser');
 select * from londiste.get_seq_list('q');

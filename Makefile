@@ -68,6 +68,9 @@ demo: venv sql ## Run the demo until Ctrl-C; SECONDS=30 ends by itself, RATE=100
 	@. $(TOOLCHAIN); SKYTOOLS_PG_MAJOR=$(MAJOR) \
 		exec $(BIN)/python -m examples.demo --rate $(RATE) $(if $(SECONDS),--seconds $(SECONDS))
 
+play: venv sql ## Open a shell beside a private server, with ticker and manager at work
+	@. $(TOOLCHAIN); SKYTOOLS_PG_MAJOR=$(MAJOR) exec $(BIN)/python -m examples.demo.playground
+
 chaos: venv prepare-test sql ## Kill processes and servers at random for SECONDS=600 and more
 	. $(TOOLCHAIN); SKYTOOLS_PG_MAJOR=$(MAJOR) SKYTOOLS_FAULT_SECONDS=$(or $(SECONDS),600) \
 		$(BIN)/python -m pytest -m chaos tests/e2e/test_walmgr_*.py tests/e2e/test_memory.py \
@@ -105,7 +108,7 @@ clean: ## Remove what was built, except .venv
 	@rm -rf build .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
 	@find . -path ./.venv -prune -o -name __pycache__ -print0 | xargs -0r rm -rf
 
-distclean: clean ## Remove .venv too
-	@rm -rf .venv
+distclean: clean ## Remove .venv and what `make play` keeps too
+	@rm -rf .venv .play
 
-.PHONY: help prepare prepare-test venv sql lint test test-peers test-pg demo chaos docs bench deb test-deb test-clone test-pip clean distclean
+.PHONY: help prepare prepare-test venv sql lint test test-peers test-pg demo play chaos docs bench deb test-deb test-clone test-pip clean distclean

@@ -32,6 +32,8 @@ READY_SECONDS = 60.0
 TICKER_INI = """\
 [pgqd]
 base_connstr = {conninfo}
+# How soon a database that gets pgq is seen, in seconds.
+check_period = 1
 """
 
 WELCOME = """\

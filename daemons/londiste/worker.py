@@ -101,6 +101,7 @@ class LondisteWorker(CascadedWorker):
         self.sync.close()
         if self.replay is not None:
             self.replay.out.close()
+        super().close()
 
     # batches
 

@@ -53,6 +53,10 @@ class BaseConsumer(Daemon[ConsumerConfig]):
             "db", cfg.db, autocommit=cfg.pgq_autocommit, lifetime=cfg.connection_lifetime
         )
 
+    def close(self) -> None:
+        """Say what was done since the last report. Source: Daemon."""
+        self.stats.report(last=True)
+
     def accepts(self, batch: Batch) -> bool:
         """Tell whether it is time to work on a batch; otherwise it stays open for a later look."""
         return True

@@ -272,3 +272,4 @@ class KeyedConsumer(BaseConsumer):
     def close(self) -> None:
         """Stop the workers."""
         self._dismiss()
+        super().close()

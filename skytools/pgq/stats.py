@@ -77,10 +77,10 @@ class ConsumerStats:
         """Count a batch that failed."""
         self._failures.labels(*self._labels).inc()
 
-    def report(self) -> None:
-        """Log the counts when it is time to."""
+    def report(self, *, last: bool = False) -> None:
+        """Log the counts when it is time to; the last ones, if there are any, at the end."""
         seconds = self._clock.monotonic() - self._since
-        if seconds < self._log_every:
+        if not self._sum_batches if last else seconds < self._log_every:
             return
         if self._sum_batches:
             log.info(

@@ -8,7 +8,6 @@ import fcntl
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from examples.demo import setup
+from examples.demo.ports import claim_port
 from skytools.core import processes
 from skytools.core.db import Database
 from skytools.core.errors import SkytoolsError, TransientError, UsageError
@@ -264,16 +264,11 @@ class Stack:
 
 
 def free_port() -> int:
-    """Return the manager's usual port when it is free, else any free one."""
-    for port in (METRICS_PORT, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise SkytoolsError("no free TCP port on 127.0.0.1")
+    """Return the manager's usual port when it is free, else any free one; others do not get it."""
+    try:
+        return claim_port(METRICS_PORT)
+    except OSError as exc:
+        raise SkytoolsError(str(exc)) from None
 
 
 def last_line(path: Path) -> str:

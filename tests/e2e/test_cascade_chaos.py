@@ -59,8 +59,8 @@ def check(root, branch, leaf, wait_until, programs=()):
     def told():
         return "".join(f"{program}:\n{program.output[-3000:]}\n" for program in programs)
 
-    wait_until(lambda: leaf.state("completed_tick") == last, 90, told)
-    wait_until(lambda: root.events.position(branch.worker) == last, 30)
+    wait_until(lambda: leaf.state("completed_tick") == last, 300, told)
+    wait_until(lambda: root.events.position(branch.worker) == last)
     rows = root.db.query(QUIET)
     assert branch.db.query(QUIET) == rows
     for node in (branch, leaf):
@@ -115,7 +115,7 @@ def run_chaos(make_server, start, wait_until, seconds):
     dice = random.Random(8)
     killed = {"process": 0, "server": 0}
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while time.monotonic() < end or min(killed.values()) < 2:
         calm = time.monotonic() + dice.uniform(0.2, 1.0)
         for _ in range(8):
             try:
@@ -134,7 +134,6 @@ def run_chaos(make_server, start, wait_until, seconds):
             dbs[name].close()
             servers[name].start()
             killed["server"] += 1
-    assert min(killed.values()) >= 2
     ended = [program.output[-3000:] for program in running.values() if not program.running]
     assert ended == []
     count = check(root, branch, leaf, wait_until, running.values())

@@ -60,7 +60,7 @@ def carried(db):
 def drain(queue, target, wait_until):
     """Wait until the consumer has done all, then compare row by row."""
     last = queue.tick()
-    wait_until(lambda: queue.position("job") == last, 60, "the consumer to reach the last tick")
+    wait_until(lambda: queue.position("job") == last, 240, "the consumer to reach the last tick")
     assert carried(target) == produced(queue.db)
 
 

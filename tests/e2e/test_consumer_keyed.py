@@ -77,7 +77,7 @@ def insert(queue, first, count, keys=17):
 
 def check(queue, count, wait_until, program):
     total = "select count(*) from done"
-    wait_until(lambda: queue.db.value(total) >= count, 60, lambda: program.output)
+    wait_until(lambda: queue.db.value(total) >= count, 240, lambda: program.output)
     rows = queue.db.query("select key, n from done order by id")
     assert sorted(n for _, n in rows) == list(range(count))
     for key in {key for key, _ in rows}:
@@ -105,8 +105,8 @@ def test_death_at_random_moments_under_load(queue, start, wait_until):
     for _ in range(KILLS):
         program = start(workers=dice.choice([1, 3, 4, 8]))
         program.wait_output("reading queue")
-        end = time.monotonic() + dice.uniform(0, 0.6)
-        while time.monotonic() < end:
+        end, enough = time.monotonic() + dice.uniform(0, 0.6), count + 30
+        while time.monotonic() < end or count < enough:
             more = dice.randint(1, 60)
             insert(queue, count, more)
             count += more
@@ -146,7 +146,7 @@ def cost(queue, start, wait_until, workers, ticks=105, size=2000):
 
     insert(queue, 0, 1000, keys=997)
     last = queue.last_tick()
-    wait_until(lambda: everybody_is_at(last), 60, lambda: program.output)
+    wait_until(lambda: everybody_is_at(last), what=lambda: program.output)
     backends = [
         row[0]
         for row in queue.db.query(
@@ -170,11 +170,11 @@ def cost(queue, start, wait_until, workers, ticks=105, size=2000):
         lambda: queue.db.value(
             "select clock_timestamp() - max(tick_time) > %s from pgq.tick", (AGE,)
         ),
-        30,
+        what="the last tick to be old",
     )
     before = cpu([program.pid, *backends])
     program.signal(signal.SIGCONT)
-    wait_until(lambda: everybody_is_at(last), 120, lambda: program.output)
+    wait_until(lambda: everybody_is_at(last), 240, lambda: program.output)
     used = cpu([program.pid, *backends]) - before
     program.stop()
     return used

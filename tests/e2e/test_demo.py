@@ -40,15 +40,15 @@ def start(state: Path, spawn: Spawn) -> Start:
 @pytest.mark.slow
 def test_killed_job_and_server_come_back_and_the_verdict_is_good(start: Start, state: Path) -> None:
     demo = start("--seconds", "12")
-    told = demo.wait_output("jobs ready", 60)
+    told = demo.wait_output("jobs ready", 240)
     assert "[4/4]" in told
     consumer = next(pid for pid in leftovers(state) if "ledger.ini" in command_line(pid))
     os.kill(consumer, signal.SIGKILL)
     server = int((state / "target" / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
     processes.kill_servers_in(state / "target" / "data")
-    wait_until(lambda: not processes.is_running(server), 10)
+    wait_until(lambda: not processes.is_running(server))
     assert 'skytools_job_ready{job_name="ledger"}' in metrics_of(state)
-    assert demo.wait(200) == 0, demo.output
+    assert demo.wait(600) == 0, demo.output
     assert demo.output.splitlines()[-1] == "GOOD: nothing lost, nothing doubled"
     verdict = json.loads((state / "verdict.json").read_text())
     assert verdict["restarts"] == {"job": 1, "target server": 1}
@@ -66,28 +66,28 @@ def test_a_killed_demo_gives_way_to_the_next_and_interrupt_compares(
     start: Start, state: Path
 ) -> None:
     first = start()
-    first.wait_output("jobs ready", 60)
+    first.wait_output("jobs ready", 240)
     assert 'skytools_job_ready{job_name="ledger"} 1.0' in metrics_of(state)
     first.kill()
     second = start()
-    second.wait_output("jobs ready", 60)
+    second.wait_output("jobs ready", 240)
     second.signal(signal.SIGINT)
-    assert second.wait(60) == 0, second.output
+    assert second.wait(240) == 0, second.output
     assert "GOOD: nothing lost" in second.output
     assert leftovers(state) == set()
 
 
 def metrics_of(state: Path) -> str:
     listen = (state / "scriptmgr.ini").read_text().split("metrics_listen = ")[1].split()[0]
-    with urllib.request.urlopen(f"http://{listen}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://{listen}/metrics", timeout=60) as answer:
         return str(answer.read().decode())
 
 
 def test_interrupt_while_setting_up_leaves_nothing(start: Start, state: Path) -> None:
     demo = start()
-    demo.wait_output("[2/4]", 60)
+    demo.wait_output("[2/4]", 240)
     demo.signal(signal.SIGINT)
-    assert demo.wait(60) == 130
+    assert demo.wait(240) == 130
     assert "Traceback" not in demo.output
     assert leftovers(state) == set()
 
@@ -101,9 +101,9 @@ def command_line(pid: int) -> str:
 
 def test_two_demos_in_one_folder_exclude_each_other(start: Start) -> None:
     first = start()
-    first.wait_output("[1/4]", 60)
+    first.wait_output("[1/4]", 240)
     second = start()
-    assert second.wait(30) == 2
+    assert second.wait() == 2
     assert "another demo runs in" in second.output.splitlines()[-1]
     assert first.running
 
@@ -111,7 +111,7 @@ def test_two_demos_in_one_folder_exclude_each_other(start: Start) -> None:
 def test_a_folder_with_other_files_is_not_touched(start: Start, state: Path) -> None:
     (state / "precious").write_text("keep me")
     demo = start()
-    assert demo.wait(30) == 2
+    assert demo.wait() == 2
     assert "not a folder of the demo" in demo.output
     assert (state / "precious").read_text() == "keep me"
 
@@ -119,5 +119,5 @@ def test_a_folder_with_other_files_is_not_touched(start: Start, state: Path) -> 
 @pytest.mark.parametrize("words", [["--rate", "0"], ["--seconds", "-1"], ["--rate", "many"]])
 def test_wrong_arguments(start: Start, words: list[str]) -> None:
     demo = start(*words)
-    assert demo.wait(30) == 2
+    assert demo.wait() == 2
     assert "Traceback" not in demo.output

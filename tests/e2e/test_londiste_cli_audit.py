@@ -47,7 +47,8 @@ def test_audit_tells_what_was_verified_up_to_which_tick(pair, wait_until):
     audit = Audit(metrics, LondisteConfig(**pair.keys("branch", audit_period=0.05)))
     audit.start()
     name = "skytools_londiste_audit_"
-    wait_until(lambda: values(metrics).get((name + "verified_tick", "public.two")))
+    for table in ("public.one", "public.two"):
+        wait_until(lambda one=table: values(metrics).get((name + "verified_tick", one)))
     assert values(metrics)[name + "differs", "public.one"] == 0
     behind_replication(pair["branch"].db, "delete from one where id = 7")
     wait_until(lambda: values(metrics)[name + "differs", "public.one"] == 1)

@@ -86,7 +86,7 @@ def test_tables_are_created_as_they_are_at_the_provider(pair, cli, server, wait_
     def same():
         return schema(server, pair["root"].db) == schema(server, pair["leaf"].db)
 
-    wait_until(same, 30, lambda: schema(server, pair["leaf"].db))
+    wait_until(same, what=lambda: schema(server, pair["leaf"].db))
     assert {row["state"] for row in cli.json("leaf", "fkeys")} == {"there"}
     listed = ["public.p", "public.t", "public.u"]
     assert sorted(row["table_name"] for row in cli.json("leaf", "tables")) == listed
@@ -143,7 +143,7 @@ def test_adding_and_removing(pair, cli):
     assert "state set to NULL" in cli("leaf", "resync", "t", "--dry-run").err
     assert cli.json("leaf", "tables")[0]["merge_state"] == "ok"
     cli("leaf", "resync", "--all")
-    cli("leaf", "wait-sync", "--timeout=60")
+    cli("leaf", "wait-sync", "--timeout=120")
     assert leaf.value("select count(*) from t") == 9
     assert cli.json("leaf", "remove-table", "t", "--dry-run")[0]["table"] == "public.t"
     cli("leaf", "remove-table", "t")

@@ -101,7 +101,7 @@ def test_nothing_is_lost_or_doubled_by_kill_9(cascade):
     load.start()
     deadline = time.monotonic() + LOAD_SECONDS
     kills = 0
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline or kills < 2:
         name = dice.choice(["branch", "leaf"])
         before = tree[name].state("completed_tick")
         tree.wait_moved(name, before)
@@ -111,7 +111,6 @@ def test_nothing_is_lost_or_doubled_by_kill_9(cascade):
     load.finish()
     for name in ("branch", "leaf"):
         tree.wait_applied(name)
-    assert kills >= 2
     for table in TABLES:
         rows = tree["root"].rows(table)
         assert rows

@@ -65,7 +65,7 @@ def test_loader_goes_on_where_it_was_killed(spawn, db, make_db, wait_until, tmp_
         program.kill()
     program = spawn("queue_loader", path)
     rows = "select * from t order by id"
-    wait_until(lambda: leaf.db.query(rows) == db.query(rows), 30, lambda: program.output)
+    wait_until(lambda: leaf.db.query(rows) == db.query(rows), what=lambda: program.output)
     program.signal(signal.SIGTERM)
     assert program.wait() == 0
 

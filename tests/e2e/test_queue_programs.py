@@ -41,7 +41,7 @@ def ini(tmp_path, db, target):
 
 def finished(queue, wait_until, program, consumer="job"):
     last = queue.tick()
-    wait_until(lambda: queue.position(consumer) == last, 30, lambda: program.output)
+    wait_until(lambda: queue.position(consumer) == last, what=lambda: program.output)
 
 
 def events(db, table="pgq.event_template"):
@@ -95,10 +95,12 @@ def test_mover_moves_each_event_once_whatever_dies(queue, target, ini, spawn, wa
     for _ in range(8):
         program = spawn("queue_mover", path)
         program.wait_output("reading queue")
-        end = time.monotonic() + dice.uniform(0, 0.4)
-        while time.monotonic() < end:
-            queue.insert(dice.randint(0, 30))
+        end, made = time.monotonic() + dice.uniform(0, 0.4), 0
+        while time.monotonic() < end or made < 20:
+            more = dice.randint(0, 30)
+            queue.insert(more)
             queue.tick()
+            made += more
         program.kill()
     program = spawn("queue_mover", path)
     finished(queue, wait_until, program)
@@ -119,7 +121,7 @@ def test_mover_wakes_the_ticker_of_its_target(queue, target, ini, spawn, wait_un
     queue.insert(1)
     queue.tick()
     spawn("queue_mover", ini("queue_mover", dst_queue_name="copy"))
-    notes = wait_until(listener.notifies, 20, "the ticker to be woken")
+    notes = wait_until(listener.notifies, what="the ticker to be woken")
     assert [note.payload for note in notes] == [str(other.id)]
     listener.close()
 

@@ -215,6 +215,7 @@ def test_info_and_tail(site: Site) -> None:
                       'notify("READY=1")\nwhile True: signal.pause()')  # fmt: skip
     site.start()
     site.wait_ready("alpha")
+    wait_until(lambda: "last\n" in site.output("alpha"), what="the job's output")
     facts = site.cmd("info", "alpha").out
     assert f"config               {site.jobs / 'alpha.ini'}" in facts
     assert str(site.logs / "alpha.out") in facts
@@ -257,4 +258,4 @@ def test_old_switches_act_on_the_manager(site: Site) -> None:
     manager.wait_output("SIGHUP: update --reload")
     assert site.cmd("-s").code == 0
     assert manager.wait() == 0
-    wait_until(lambda: site.cmd("-s").code != 0, 5, "the pidfile is gone")
+    wait_until(lambda: site.cmd("-s").code != 0, what="the pidfile is gone")

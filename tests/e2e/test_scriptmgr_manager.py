@@ -41,6 +41,11 @@ class FakeSystemd:
     def texts(self) -> list[str]:
         return [text for _, text in self.messages()]
 
+    def status(self) -> str:
+        """Return the last STATUS."""
+        told = [text for text in self.texts() if text.startswith("STATUS=")]
+        return told[-1].removeprefix("STATUS=") if told else ""
+
     def close(self) -> None:
         self._socket.close()
 
@@ -69,13 +74,14 @@ def test_manager_speaks_to_systemd_and_jobs_do_not(site: Site, systemd: FakeSyst
     }  # fmt: skip
     manager = site.start(env=env)
     site.wait_ready("alpha")
-    wait_until(lambda: systemd.texts().count("WATCHDOG=1") >= 5, 10, "five pings")
+    wait_until(lambda: systemd.texts().count("WATCHDOG=1") >= 5, what="five pings")
     wait_until(
-        lambda: "STATUS=1/2 jobs ready; not ready: beta" in systemd.texts(), 10, "the status"
+        lambda: "STATUS=1/2 jobs ready; not ready: beta" in systemd.texts(), what="the status"
     )
+    wait_until(lambda: "\n" in site.output("alpha"), what="what alpha has printed")
     assert site.output("alpha").splitlines()[0] == f"[] {site.runtime / 'notify.sock'}"
     site.cmd("stop", "beta")
-    wait_until(lambda: systemd.texts()[-1] == "STATUS=1/1 jobs ready", 10, "the new status")
+    wait_until(lambda: systemd.status() == "1/1 jobs ready", what="the new status")
     assert systemd.texts().count("READY=1") == 1
     manager.signal(signal.SIGTERM)
     assert manager.wait() == 0
@@ -92,13 +98,14 @@ def test_hup_reloads_and_says_so(site: Site, systemd: FakeSystemd) -> None:
     manager = site.start(env={"NOTIFY_SOCKET": str(systemd.path)})
     site.wait_ready("alpha")
     site.job("beta")
+    began = time.monotonic()
     manager.signal(signal.SIGHUP)
     site.wait_ready("beta")
     assert site.row("alpha")["restarts"] == 0
-    wait_until(lambda: systemd.texts().count("READY=1") == 2, 10, "READY after the reload")
+    wait_until(lambda: systemd.texts().count("READY=1") == 2, what="READY after the reload")
     reloading = next(text for text in systemd.texts() if text.startswith("RELOADING=1"))
     usec = int(reloading.split("MONOTONIC_USEC=")[1])
-    assert 0 < time.monotonic() - usec / 1e6 < 30
+    assert began <= usec / 1e6 <= time.monotonic()
 
 
 def test_failed_reload_ends_with_ready_too(site: Site, systemd: FakeSystemd) -> None:
@@ -108,7 +115,7 @@ def test_failed_reload_ends_with_ready_too(site: Site, systemd: FakeSystemd) -> 
     site.ini.write_text("[scriptmgr]\nfrob = 1\n")
     manager.signal(signal.SIGHUP)
     manager.wait_output("update refused, everything stays as it is")
-    wait_until(lambda: systemd.texts().count("READY=1") == 2, 10, "READY after the reload")
+    wait_until(lambda: systemd.texts().count("READY=1") == 2, what="READY after the reload")
     assert "frob: unknown key" in manager.output
 
 
@@ -117,7 +124,7 @@ def test_ready_does_not_wait_for_jobs(site: Site, systemd: FakeSystemd) -> None:
     site.job("alpha", "while True: signal.pause()")
     site.job("beta", "os._exit(1)")
     site.start(env={"NOTIFY_SOCKET": str(systemd.path)}, wait=False)
-    wait_until(lambda: "READY=1" in systemd.texts(), 10, "READY")
+    wait_until(lambda: "READY=1" in systemd.texts(), what="READY")
 
 
 def test_kill_9_of_the_manager_leaves_no_orphans(site: Site) -> None:
@@ -137,7 +144,7 @@ def test_kill_9_of_the_manager_leaves_no_orphans(site: Site) -> None:
     helper, server = map(int, rows["alpha"]["status_text"].split())
     first.kill()
     wait_until(
-        lambda: not any(running(row["pid"]) for row in rows.values()), 5, "the jobs are gone"
+        lambda: not any(running(row["pid"]) for row in rows.values()), what="the jobs are gone"
     )
     second = site.start()
     site.wait_ready("alpha", "beta")

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
-import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -56,15 +55,14 @@ def test_failing_job_backs_off_exponentially(site: Site) -> None:
     site.job("alpha", RECORD)
     end_with(site, "alpha", 1)
     site.start()
-    wait_until(lambda: len(starts(site, "alpha")) >= 5, 20, "five starts")
+    wait_until(lambda: len(starts(site, "alpha")) >= 5, what="five starts")
     row = site.wait_for("alpha", lambda row: row["state"] == "backoff")
     assert row["error"].startswith("exit 1: giving up on 1")
     assert row["next_start_time"] > 0
     gaps = [late - early for early, late in pairwise(starts(site, "alpha")[:5])]
-    # 0.1 s doubling, +-20 %, plus the time that a start takes.
+    # 0.1 s doubling, +-20 %, plus the time that a start takes: never less.
     for number, gap in enumerate(gaps):
         assert gap >= 0.1 * 2**number * 0.8
-    assert gaps[3] > 1.5 * gaps[1]
     (site.root / "alpha.py.end").unlink()
     assert site.cmd("start", "-w", "alpha").code == 0  # an operator does not wait
 
@@ -124,13 +122,13 @@ def test_hung_job_is_aborted_and_restarted(site: Site) -> None:
         open(__file__ + ".hung", "w").close()
         time.sleep(1000)
         """
-    site.job("alpha", body, watchdog_sec=0.6)
+    site.job("alpha", body, watchdog_sec=2)
     site.start()
     row = site.wait_for("alpha", lambda row: row["restarts"] == 1 and bool(row["ready"]))
     assert row["last_exit"] == -signal.SIGABRT
-    site.wait_for("alpha", lambda row: row["status_text"] == "600000")
+    site.wait_for("alpha", lambda row: row["status_text"] == "2000000")
     # Pings keep it: still the same process after more than one watchdog period.
-    site.wait_for("alpha", lambda row: row["uptime_seconds"] > 1.5)
+    site.wait_for("alpha", lambda row: row["uptime_seconds"] > 3)
     assert site.row("alpha")["restarts"] == 1
 
 
@@ -149,14 +147,14 @@ def test_stop_kills_what_ignores_term_with_its_whole_group(site: Site) -> None:
     helper = int(site.wait_for("alpha", lambda row: bool(row["status_text"]))["status_text"])
     assert site.cmd("stop", "alpha").code == 0
     assert site.row("alpha")["last_exit"] == -signal.SIGKILL
-    wait_until(lambda: not running(helper), 5, "the helper ends")
+    wait_until(lambda: not running(helper), what="the helper ends")
 
 
 def test_stopping_job_may_ask_for_more_time(site: Site) -> None:
     body = """
         def slow(*_):
-            notify("STOPPING=1\\nEXTEND_TIMEOUT_USEC=10000000")
-            time.sleep(2)
+            notify("STOPPING=1\\nEXTEND_TIMEOUT_USEC=60000000")
+            time.sleep(4)
             print("done in peace", flush=True)
             os._exit(0)
         signal.signal(signal.SIGTERM, slow)
@@ -164,7 +162,7 @@ def test_stopping_job_may_ask_for_more_time(site: Site) -> None:
         while True:
             signal.pause()
         """
-    site.job("alpha", body, stop_timeout=1)
+    site.job("alpha", body, stop_timeout=3)
     site.start()
     site.wait_ready("alpha")
     assert site.cmd("stop", "alpha").code == 0
@@ -173,11 +171,14 @@ def test_stopping_job_may_ask_for_more_time(site: Site) -> None:
 
 
 def test_jobs_stop_side_by_side_in_waves(site: Site) -> None:
-    """Stock supervisord stops one group after the other: six seconds here."""
+    """Stock supervisord stops one group after the other: here the first would wait for ever."""
     body = """
+        import glob
+
         def slow(*_):
-            open(__file__ + ".term", "w").write(str(time.time()))
-            time.sleep(1)
+            open(__file__ + ".term", "w").close()
+            while len(glob.glob(os.path.dirname(__file__) + "/job?.py.term")) < 6:
+                time.sleep(0.01)
             open(__file__ + ".gone", "w").write(str(time.time()))
             os._exit(0)
         signal.signal(signal.SIGTERM, slow)
@@ -188,14 +189,21 @@ def test_jobs_stop_side_by_side_in_waves(site: Site) -> None:
     names = [f"job{number}" for number in range(6)]
     for name in names:
         site.job(name, body)
-    site.job("late", body.replace("time.sleep(1)", "pass"), priority=100)
+    late = """
+        def last(*_):
+            open(__file__ + ".term", "w").write(str(time.time()))
+            os._exit(0)
+        signal.signal(signal.SIGTERM, last)
+        notify("READY=1")
+        while True:
+            signal.pause()
+        """
+    site.job("late", late, priority=100)
     manager = site.start()
     site.wait_ready(*names, "late")
-    wait_until(lambda: all(r["uptime_seconds"] > 0.6 for r in site.rows().values()), 10)
-    began = time.monotonic()
+    wait_until(lambda: all(r["uptime_seconds"] > 0.6 for r in site.rows().values()))
     manager.signal(signal.SIGTERM)
     assert manager.wait() == 0
-    assert time.monotonic() - began < 3
     gone = [float((site.root / f"{name}.py.gone").read_text()) for name in names]
     assert float((site.root / "late.py.term").read_text()) > max(gone)
 
@@ -222,7 +230,7 @@ def test_job_without_notify_is_ready_by_running(site: Site) -> None:
     site.job("beta", "while True: signal.pause()")
     site.start()
     site.wait_ready("alpha")
-    row = site.wait_for("beta", lambda row: row["state"] == "running", timeout=10)
+    row = site.wait_for("beta", lambda row: row["state"] == "running")
     assert not row["ready"]  # up for five seconds, but it has not said so
     assert site.cmd("status", "alpha").code == 0
     assert site.cmd("status", "beta").code == 1
@@ -261,9 +269,9 @@ def test_manager_of_root_runs_jobs_of_other_users(open_site: Site) -> None:
     site.job("alpha", None, script=script, user="nobody", notify=0)
     manager = site.start()
     site.wait_ready("alpha")
-    wait_until(lambda: "closed" in site.output("alpha"), 5, lambda: site.output("alpha"))
+    wait_until(lambda: "closed" in site.output("alpha"), what=lambda: site.output("alpha"))
     assert site.output("alpha").splitlines()[0].split()[::2] == ["nobody", "nobody"]
     assert "reachable" in site.output("alpha")
     pid = site.row("alpha")["pid"]
     manager.kill()
-    wait_until(lambda: not running(pid), 5, "the job ends with its manager")
+    wait_until(lambda: not running(pid), what="the job ends with its manager")

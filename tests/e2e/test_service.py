@@ -144,7 +144,7 @@ def test_disagreeing_positions_end_with_3(spawn, beat, ini):
 def test_manager_is_told_ready_status_watchdog_and_stopping(spawn, beat, ini, tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(str(tmp_path / "n"))
-        sock.settimeout(20)
+        sock.settimeout(120)
         env = {"NOTIFY_SOCKET": str(tmp_path / "n"), "WATCHDOG_USEC": "300000"}
         program = spawn(sys.executable, beat, ini(), env=env)
         assert sock.recv(100) == b"READY=1"
@@ -163,7 +163,7 @@ def test_manager_is_told_ready_status_watchdog_and_stopping(spawn, beat, ini, tm
 def test_not_ready_while_the_first_step_fails(spawn, beat, ini, tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(str(tmp_path / "n"))
-        sock.settimeout(20)
+        sock.settimeout(120)
         env = {"NOTIFY_SOCKET": str(tmp_path / "n")}
         spawn(sys.executable, beat, ini("fault = transient\n"), env=env)
         assert sock.recv(100) == b"STATUS=db: no route"
@@ -173,14 +173,14 @@ def test_background_stop_and_reload_by_pidfile(run_program, beat, ini, tmp_path,
     path = ini(f"pidfile = {tmp_path}/b.pid\nlogfile = {tmp_path}/b.log\n")
     log = tmp_path / "b.log"
     assert run_program(sys.executable, beat, "-d", path).code == 0
-    wait_until(lambda: log.exists() and "step done" in log.read_text(), 20, "the first step")
+    wait_until(lambda: log.exists() and "step done" in log.read_text(), what="the first step")
     second = run_program(sys.executable, beat, "-d", path)
     assert second.code == 1
     assert second.err.startswith("beat: already running as pid ")
     assert run_program(sys.executable, beat, "-r", path).out == "SIGHUP sent\n"
-    wait_until(lambda: "configuration reloaded" in log.read_text(), 20, "the reload")
+    wait_until(lambda: "configuration reloaded" in log.read_text(), what="the reload")
     assert run_program(sys.executable, beat, "-s", path).out == "SIGINT sent\n"
-    wait_until(lambda: not (tmp_path / "b.pid").exists(), 20, "the pidfile to go")
+    wait_until(lambda: not (tmp_path / "b.pid").exists(), what="the pidfile to go")
     assert run_program(sys.executable, beat, "-s", path).code == 1
 
 

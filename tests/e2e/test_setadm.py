@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 
@@ -24,8 +26,9 @@ def test_a_takeover_of_the_root(make_site):
     assert "3 close a for writing" in site.setadm("b", "takeover", "a", "--dry-run")
     assert "nothing speaks against it" in site.setadm("b", "--rehearse", "takeover", "a")
     assert site.shape() == before
+    began = time.monotonic()
     told = site.data("b", "takeover", "a")
-    assert 0 < told["downtime"] < 10
+    assert 0 < told["downtime"] < time.monotonic() - began
     assert site.shape() == {"a": ("branch", "b"), "b": ("root", "b"), "c": ("leaf", "b")}
     assert (site.subscribers("a"), site.subscribers("b")) == (set(), {"a", "c"})
     # the old root takes nothing from anybody, the new one does
@@ -128,7 +131,7 @@ def test_waiting_for_what_is_on_the_root_now(make_site):
     sent = insert(site.root, *"xyz")
     site.setadm("c", "wait-root")
     assert site.ledger("c") == sent
-    site.setadm("c", "wait-provider", "--timeout=60")
+    site.setadm("c", "wait-provider", "--timeout=120")
     assert "nothing to wait for" in site.setadm("a", "wait-root")
     site.workers["b"].stop()
     done = site.command("b", "wait-root", "--timeout=0.3")

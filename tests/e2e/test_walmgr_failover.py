@@ -57,7 +57,7 @@ class Writer:
 
     def stop(self) -> list[int]:
         self.stopping = True
-        self.thread.join(30)
+        self.thread.join(120)
         self.database.close()
         return self.acknowledged
 
@@ -190,7 +190,7 @@ def _killed_standby_writes_nothing_of_its_own(hosts: Hosts) -> None:
 def _boot_killed_and_repeated(hosts: Hosts) -> None:
     """Wherever it was killed, the next one finishes it."""
     killed = 0
-    for delay in (0.2, 0.4, 0.6, 0.8, 1.0, 30.0):
+    for delay in (0.2, 0.4, 0.6, 0.8, 1.0, 300.0):
         process = subprocess.Popen(hosts.command("boot"), stdout=subprocess.DEVNULL)
         try:
             if process.wait(delay) == 0:

@@ -47,7 +47,9 @@ class Storm:
             "select sync_state from pg_stat_replication where application_name = 'walmgr_receiver'"
         )
         database = self.hosts.sql(self.leader)
-        wait_until(lambda: database.value(query) == "sync", 60, lambda: self.service.output[-2000:])
+        wait_until(
+            lambda: database.value(query) == "sync", what=lambda: self.service.output[-2000:]
+        )
 
     def fault(self) -> None:
         """Write, break one thing, mend it, and compare."""
@@ -109,7 +111,7 @@ class Storm:
             database.close()
             return not database.value(ready)
 
-        wait_until(archived, 90)
+        wait_until(archived, 180)
 
     def kill_verb(self, writer: Writer) -> None:
         """A backup in the middle; the next one works."""

@@ -155,7 +155,7 @@ def test_a_link_that_is_cut_and_slow_leaves_no_hole_and_loses_no_row(
         for _ in range(3):
             name = database.value("select pg_walfile_name(pg_switch_wal())")
             writer.wait(5)
-        wait_until((hosts.completed / name).exists, 60, what=name)
+        wait_until((hosts.completed / name).exists, what=name)
         link.cut()
         wait_until(lambda: database.value(WAITS))
         hosts.primary.kill()

@@ -194,7 +194,10 @@ def test_daemons_go_on_trying(fault, ini, spawn, wait_until):
         keys = {} if name in NO_FAULT else {"queue_name": queue}
         running[name] = spawn(name, ini(name, conninfo, **keys))
     for name, program in running.items():
-        wait_until(lambda program=program: wrong(program) or not program.running, 60, name)
+        wait_until(
+            lambda program=program: told in wrong(program) or not program.running,
+            what=lambda name=name, program=program: f"{name}: {program.output}",
+        )
         assert told in wrong(program), f"{name}: {program.output}"
         program.signal(signal.SIGTERM)
     for name, program in running.items():

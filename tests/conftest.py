@@ -31,6 +31,7 @@ pytest_plugins = [
     "tests.fixtures.ports",
     "tests.fixtures.walmgr",
     "tests.fixtures.walmgr_sets",
+    "tests.fixtures.walmgr_sets",
     "tests.fixtures.sshd",
     "tests.fixtures.netns",
     "tests.fixtures.prometheus",

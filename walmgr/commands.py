@@ -16,7 +16,7 @@ from skytools.core import logs
 from skytools.core.cli import Output, guard
 from skytools.core.config import load
 from skytools.core.errors import SkytoolsError, UsageError
-from skytools.walmgr import init, legacy, verbs
+from skytools.walmgr import init, legacy, reach, verbs
 from skytools.walmgr.backup import full_is_due, make_backup
 from skytools.walmgr.boot import Promotion, boot, switchover
 from skytools.walmgr.check import WORDS, check
@@ -319,6 +319,14 @@ VERBS: dict[str, Verb] = {
     "listbackups": Verb("list the sets and how far recovery reaches", _listbackups),
     "expire": Verb("remove sets and WAL that retention no longer asks for", _expire),
     "keep": Verb("keep a set whatever retention says", verbs.run_keep, verbs.keep_arguments),
+    "point": Verb(
+        "make a named restore point on the primary", reach.run_point, reach.point_arguments
+    ),
+    "points": Verb(
+        "list what recovery can reach: windows by set and timeline, named restore points",
+        reach.run_points,
+        reach.points_arguments,
+    ),
     "drill": Verb("restore the newest set for trial, check it, measure", verbs.run_drill),
     "setup": Verb("set up archiving only", verbs.run_setup, verbs.pair_arguments),
     "stop": Verb("end archiving", verbs.run_stop),

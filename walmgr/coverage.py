@@ -27,6 +27,10 @@ class Coverage:
     end: int
     tail: Path | None = None
 
+    def reaches(self, timeline: int, position: int) -> bool:
+        """Whether recovery comes by a position of a timeline."""
+        return self.one.stop <= position < self.end and self.history.contains(timeline, position)
+
     def describe(self, last: float | None) -> str:
         """Say it for people; `last` is the time of the last commit."""
         until = "no later transaction" if last is None else f"{when(last)}"

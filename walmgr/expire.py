@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from skytools.core.errors import UsageError
 from skytools.walmgr.errors import ProgramError
+from skytools.walmgr.points import Ledger
 from skytools.walmgr.remote import shell
 from skytools.walmgr.retention import Decision, decide, wal_floor
 from skytools.walmgr.sets import BackupSet, list_sets
@@ -88,6 +89,7 @@ def purge(site: Site, floor: int) -> int:
             (site.cfg.completed / file).unlink()
             removed += 1
     if removed:
+        Ledger(site).forget(floor)
         sync_folder(str(site.cfg.completed))
     return removed
 

@@ -12,6 +12,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from skytools.core.db import Database
 from skytools.core.errors import SkytoolsError, UsageError
 from skytools.walmgr.errors import ProgramError
 from skytools.walmgr.expire import expire
@@ -36,13 +37,7 @@ def sync(site: Site) -> None:
     site.require_folders()
     leader = site.leader
     if is_locked(site.cfg.home / RECEIVER_LOCK) and site.primary_answers() is not None:
-        database = site.primary()
-        position = str(database.value("select pg_current_wal_flush_lsn()::text"))
-        wait_until(
-            lambda: bool(database.value(FLUSHED, [position])), f"the receiver has {position}",
-            ARRIVAL,
-        )  # fmt: skip
-        site.say(f"the receiver has everything up to {position}")
+        site.say(f"the receiver has everything up to {wait_received(site.primary())}")
         return
     if leader.data is None:
         raise UsageError("master_data must be set: where the primary's files are")
@@ -50,6 +45,18 @@ def sync(site: Site) -> None:
     with tempfile.TemporaryDirectory(prefix=".sync-", dir=site.cfg.home) as scratch:
         names = _fetch(site, leader, Path(scratch))
     site.say(f"fetched {', '.join(names)}" if names else "there is nothing new")
+
+
+def wait_received(database: Database) -> str:
+    """Wait until the receiver has on disk what the primary has; returns up to where.
+
+    Raises TransientError.
+    """
+    position = str(database.value("select pg_current_wal_flush_lsn()::text"))
+    wait_until(
+        lambda: bool(database.value(FLUSHED, [position])), f"the receiver has {position}", ARRIVAL
+    )
+    return position
 
 
 def _fetch(site: Site, leader: Node, scratch: Path) -> list[str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 REFUSED = 126
 FAST = ("xput", "xget")
-FOR_PEOPLE = ("listbackups", "status", "check", "backup", "xpartialsync")
+FOR_PEOPLE = ("listbackups", "points", "point", "status", "check", "backup", "xpartialsync")
 PREFIX = ["env", "LC_ALL=C", "TZ=UTC"]
 TOOLS = ("cat", "ls", "test", "rm")
 SERVER_PROGRAMS = ("pg_controldata", "pg_ctl", "pg_rewind", "pg_resetwal", "postgres")

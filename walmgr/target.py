@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from skytools.core.errors import UsageError
 from skytools.walmgr.coverage import Coverage, coverages, last_commit, missing_history, scanner_of
 from skytools.walmgr.errors import RefusedError
+from skytools.walmgr.points import Ledger
 from skytools.walmgr.sets import BackupSet
 from skytools.walmgr.site import Site
 from skytools.walmgr.wal import WalError, format_lsn, parse_lsn
@@ -86,6 +87,8 @@ def choose(site: Site, target: Target, sets: list[BackupSet]) -> Coverage:
     lines = [f"{target}{where} cannot be reached. Reachable is:"]
     ways = ways or [way for one in reversed(complete) for way in coverages(site, one)]
     lines += [f"  {way.describe(last_commit(site, way))}" for way in reversed(ways)]
+    if target.kind == NAME:
+        lines.append(f"  points: {', '.join(one.name for one in Ledger(site).ordered()) or 'none'}")
     raise RefusedError("\n".join(lines))
 
 
@@ -120,8 +123,13 @@ def _reaches_xid(site: Site, target: Target, way: Coverage) -> bool:
 
 
 def _reaches_name(site: Site, target: Target, way: Coverage) -> bool:
-    found = scanner_of(site, way).restore_point(way.segments, target.value)
-    return found is not None and found >= way.one.stop
+    """Whether there is such a point; PostgreSQL stops at the first, so there must be one only."""
+    points = Ledger(site).find(scanner_of(site, way), way.segments)
+    found = [one for one in points if one.name == target.value and one.lsn >= way.one.stop]
+    if len(found) > 1:
+        places = ", ".join(format_lsn(one.lsn) for one in found)
+        raise RefusedError(f"restore point {target.value} is there twice, at {places}: use --lsn")
+    return bool(found)
 
 
 _REACHES: dict[str, Callable[[Site, Target, Coverage], bool]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import struct
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,10 @@ from skytools.walmgr.wal import Segment, WalError, parse_lsn
 
 _COMMIT = re.compile(r"desc: (?:COMMIT|ABORT)\S* (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) UTC")
 _LSN = re.compile(r"\blsn: ([0-9A-F]+/[0-9A-F]+)")
+PAGE, PAGE_HEADER = 8192, 24
+TIME = struct.Struct("=q")  # microseconds since 2000
+TIME_AT = 26  # after the headers of the record and of its data
+EPOCH = 946684800.0
 _BETWEEN = re.compile(r"WAL statistics between (\S+) and ([0-9A-F]+/[0-9A-F]+)")
 
 
@@ -48,14 +53,13 @@ class Scanner:
                 return found[-1]
         return None
 
-    def restore_point(self, segments: Sequence[Segment], name: str) -> int | None:
-        """Return the position of the last restore point of that name, None without one."""
-        for segment in reversed(segments):
-            lines = self._records(segment, "--rmgr=XLOG")
-            found = [_position(line) for line in lines if line.endswith(f"RESTORE_POINT {name}")]
-            if found:
-                return found[-1]
-        return None
+    def restore_points(self, segment: Segment) -> list[tuple[int, str, float | None]]:
+        """Return position, name and time of the restore points that begin in a segment."""
+        with self._plain(segment) as path:
+            lines = self._dump(path, "--rmgr=XLOG").splitlines()
+            parts = (line.partition(" desc: RESTORE_POINT ") for line in lines)
+            found = [(_position(before), name) for before, mark, name in parts if mark]
+            return [(lsn, name, _time_of(path, lsn - segment.start)) for lsn, name in found]
 
     def valid_end(self, segment: Segment) -> int:
         """Return where the valid WAL of a segment ends, its start when there is none."""
@@ -100,3 +104,19 @@ class Scanner:
 def _position(line: str) -> int:
     found = _LSN.search(line)
     return parse_lsn(found[1]) if found else 0
+
+
+def _time_of(path: Path, offset: int) -> float | None:
+    """Return the time in a restore point's record, None when the file ends before it."""
+    record = b""
+    with path.open("rb") as file:
+        while len(record) < TIME_AT + TIME.size:
+            file.seek(offset)
+            page_end = (offset // PAGE + 1) * PAGE
+            piece = file.read(page_end - offset)
+            if not piece:
+                return None
+            record += piece
+            offset = page_end + PAGE_HEADER
+    (since,) = TIME.unpack_from(record, TIME_AT)
+    return EPOCH + float(since) / 1e6

@@ -8,67 +8,9 @@ import os
 import signal
 import subprocess
 
-import pytest
-
-from skytools.core.db import Database
-from skytools.core.pgserver import PrivateServer
 from tests.fixtures.wait import wait_until
-from tests.fixtures.walmgr import Hosts, MakeHosts, snapshot
-
-
-@pytest.fixture
-def archived(make_hosts: MakeHosts) -> Hosts:
-    """Give a primary that archives."""
-    hosts = make_hosts(start=False, archive_compression="lz4")
-    hosts.folder("w/logs.complete")
-    hosts.folder("w/logs.partial")
-    hosts.primary.settings.update(archive_mode="on", archive_command=hosts.archive_command)
-    hosts.primary.start()
-    return hosts
-
-
-def names(hosts: Hosts) -> list[str]:
-    return [one["name"] for one in sets(hosts)]
-
-
-def sets(hosts: Hosts) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = json.loads(hosts.good("listbackups", "--json").out)
-    return found
-
-
-def switch(database: Database) -> str:
-    """End the segment and wait until it is archived; returns its name."""
-    lsn = database.value("select pg_switch_wal()")
-    name = str(database.value("select pg_walfile_name(%s)", [lsn]))
-
-    def done() -> bool:
-        last = database.value("select last_archived_wal from pg_stat_archiver")
-        return last is not None and last >= name
-
-    wait_until(done, what=name)
-    return name
-
-
-class Copy:
-    """A restored server, running."""
-
-    def __init__(self, hosts: Hosts, number: int) -> None:
-        self.hosts = hosts
-        self.folder = hosts.folder(f"copy{number}")
-        self.server = PrivateServer(self.folder / "data")
-
-    def restore(self, *options: object) -> list[int]:
-        """Restore, start, and return the rows of table t."""
-        self.hosts.good(
-            "restore", "--to", self.server.datadir, "--start", *options,
-            "--setting", f"unix_socket_directories={self.folder}",
-        )  # fmt: skip
-        database = self.hosts.sql(self.server)
-        try:
-            wait_until(lambda: not database.value("select pg_is_in_recovery()"))
-            return [row[0] for row in database.query("select id from t order by id")]
-        finally:
-            self.hosts.crash(self.server)
+from tests.fixtures.walmgr import Hosts, snapshot
+from tests.fixtures.walmgr_sets import Copy, names, sets, switch
 
 
 def test_recovery_to_any_point_and_refusal_beyond(archived: Hosts) -> None:

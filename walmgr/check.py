@@ -16,6 +16,7 @@ WORDS = ("OK", "WARNING", "CRITICAL")
 REPLAY_SECONDS = 300.0
 SLOT_WARNING = 0.5  # part of what the slot may hold back
 DISK_WARNING, DISK_CRITICAL = 0.10, 0.03
+FULL_WARNING, FULL_CRITICAL = 7 * 86400.0, 86400.0
 DEFAULT_BACKUP_AGE = 8 * 86400.0
 CLOCK_SKEW = 10.0
 
@@ -150,3 +151,8 @@ def _disk(cfg: WalmgrConfig, facts: Facts) -> Iterator[Finding]:
         level = CRITICAL if facts.disk_free < DISK_CRITICAL else WARNING
         text = f"{facts.disk_free:.0%} of {cfg.home} is free"
         yield Finding(level, text, "make room: lower retention and `expire`")
+    after = facts.disk.full_after if facts.disk else None
+    if after is not None and after < FULL_WARNING:
+        level = CRITICAL if after < FULL_CRITICAL else WARNING
+        text = f"the archive's disk will be full in {after / 3600:.0f} h"
+        yield Finding(level, text, "make room, or lower retention")

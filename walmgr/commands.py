@@ -302,6 +302,19 @@ def _status(site: Site, _opts: Options) -> int:
     return 0
 
 
+def _metrics_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--to", type=Path, metavar="FILE", help="replace this file, as walmgr.prom in "
+                   "the folder of node_exporter's textfile collector")  # fmt: skip
+
+
+def _metrics(site: Site, opts: Options) -> int:
+    # The other verbs do without Prometheus' library.
+    from skytools.walmgr.textfile import write_metrics  # noqa: PLC0415
+
+    write_metrics(site, opts.to.absolute() if opts.to and not opts.plan else None)
+    return 0
+
+
 VERBS: dict[str, Verb] = {
     "pair": Verb(
         "set up archive, slot, first backup set and hot standby",
@@ -310,6 +323,11 @@ VERBS: dict[str, Verb] = {
     ),
     "status": Verb("tell how primary, standby, archive and sets are", _status),
     "check": Verb("tell what is wrong and what to do; exit codes as Nagios wants", _check),
+    "metrics": Verb(
+        "write what Prometheus sees, also to a file of node_exporter's collector",
+        _metrics,
+        _metrics_arguments,
+    ),
     "boot": Verb("make the standby the primary, with the last commit", _boot, _force_argument),
     "switchover": Verb("change the roles of primary and standby", _switchover),
     "rejoin": Verb("make the old primary the standby", _rejoin, _force_argument),

@@ -136,6 +136,10 @@ class WalmgrConfig(DaemonConfig):
         "", "A trial is good only when this finds something true.",
         example="select count(*) > 0 from orders",
     )  # fmt: skip
+    metrics_file: Path | None = option(
+        None, "The service writes its metrics to this file too, for node_exporter's textfile "
+        "collector.", example="/var/lib/prometheus/node-exporter/walmgr.prom",
+    )  # fmt: skip
     periodic_command: str = option("", "Shell command that the daemon runs now and then.")
     command_interval: float = option(0.0, "How often; 0: never.", unit="s", min=0)
     connection_lifetime: float = option(1200.0, "Replace connections that are older.", unit="s")

@@ -24,6 +24,7 @@ from skytools.walmgr.receiver import Receiver, collect
 from skytools.walmgr.remote import clean_environment
 from skytools.walmgr.site import Site, program_of_process
 from skytools.walmgr.sync import SyncPolicy
+from skytools.walmgr.textfile import render, replace_file
 from skytools.walmgr.wal import WalError
 
 ROUND = 0.5
@@ -128,6 +129,7 @@ class WalmgrDaemon(Daemon[WalmgrConfig]):
         facts = gather(self.site)
         drill = last_drill(self.site)
         self.metrics.update(facts, ready_files(self.site.leader), drill)
+        self._write_metrics()
         if facts.primary is not None and not facts.primary["in_recovery"]:
             self.sync.apply(self.site.primary())
             newest = newest_complete(facts.sets)
@@ -139,6 +141,16 @@ class WalmgrDaemon(Daemon[WalmgrConfig]):
             if newest is not None and since_drill >= self.cfg.drill_interval * 3600 > 0:
                 wanted.append("drill")
             self._run_verbs(wanted, busy=is_running(facts.sets))
+
+    def _write_metrics(self) -> None:
+        path = self.cfg.metrics_file
+        if path is None:
+            return
+        try:
+            replace_file(path, render(self.ctx.metrics.registry.collect(), self.cfg.job_name))
+        except OSError as exc:
+            # WAL comes first.
+            self.ctx.log.warning("%s cannot be written: %s", path, exc.strerror)
 
     def _run_verbs(self, due: list[str], *, busy: bool) -> None:
         """Start a verb of ours that is due, one at a time, and see how the last one ended."""

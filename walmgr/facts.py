@@ -13,6 +13,7 @@ from skytools.core.db import Database
 from skytools.core.errors import SkytoolsError
 from skytools.walmgr import postgres
 from skytools.walmgr.coverage import missing_history, missing_segments
+from skytools.walmgr.disk import Disk, look_at_disk
 from skytools.walmgr.files import is_locked
 from skytools.walmgr.node import Node
 from skytools.walmgr.postgres import Server
@@ -70,6 +71,7 @@ class Facts:
     archive: dict[str, Any] = field(default_factory=dict)
     sets: list[BackupSet] = field(default_factory=list)
     disk_free: float = 1.0
+    disk: Disk | None = None
 
 
 def gather(site: Site) -> Facts:
@@ -85,6 +87,8 @@ def gather(site: Site) -> Facts:
     if site.cfg.home.is_dir():
         room = os.statvfs(site.cfg.home)
         facts.disk_free = room.f_bavail / max(room.f_blocks, 1)
+    if site.cfg.completed.is_dir() and site.cfg.sets.parent.is_dir():
+        facts.disk = look_at_disk(site, facts.sets, facts.moment)
     return facts
 
 

@@ -64,6 +64,7 @@ class WalmgrMetrics:
         newest = newest_complete(facts.sets)
         complete = [one for one in facts.sets if one.complete]
         stats = facts.archive.get("stats", {})
+        disk = facts.disk
         values: dict[str, tuple[str, float | None]] = {
             "last_archived_timestamp_seconds": ("Last file came in.", stats.get("last")),
             "archive_ready_files": ("Files that the primary has still to archive.", ready),
@@ -80,6 +81,14 @@ class WalmgrMetrics:
             "backup_running": ("Whether one is being made.", float(is_running(facts.sets))),
             "backups_failed": (
                 "Failed sets that are kept.", sum(one.state == FAILED for one in facts.sets)),
+            "disk_free_bytes": ("Free on the archive's disk.", disk.free if disk else None),
+            "archive_size_bytes": ("What the archive has.", disk.archive if disk else None),
+            "archive_growth_bytes_per_second": (
+                "WAL that comes in, as it is kept.", disk.rate if disk else None),
+            "disk_full_after_seconds": (
+                "When the disk is full; absent when that is not foreseen.",
+                disk.full_after if disk else None,
+            ),
             "drill_last_timestamp_seconds": (
                 "Last trial restore.", drill.moment if drill else None),
             "drill_last_good": ("Whether it was good.", float(drill.good) if drill else None),

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from skytools.walmgr.coverage import when
+from skytools.walmgr.disk import Disk
 from skytools.walmgr.facts import Facts, newest_complete
 from skytools.walmgr.site import Site
 
@@ -17,6 +18,8 @@ def status_lines(site: Site, facts: Facts) -> Iterator[str]:
     yield f"receiver  {_receiver(facts)}"
     yield f"archive   {_archive(facts)}"
     yield f"sets      {_sets(facts)}"
+    if facts.disk is not None:
+        yield f"disk      {_disk(facts.disk)}"
 
 
 def _primary(facts: Facts) -> str:
@@ -60,6 +63,15 @@ def _archive(facts: Facts) -> str:
     if not archive["segments"]:
         return "no segment yet"
     return f"{archive['segments']} segments, newest {archive['newest']}, {gaps}"
+
+
+def _disk(disk: Disk) -> str:
+    after = disk.full_after
+    full = "will not be full" if after is None else f"will be full in {after / 3600:.0f} h"
+    return (
+        f"{disk.free >> 20} MB free, archive {disk.archive >> 20} MB, WAL grows "
+        f"{disk.rate * 86400 / 2**20:.0f} MB a day; {full}"
+    )
 
 
 def _sets(facts: Facts) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from examples.demo.launcher import python_of
 from skytools.core import processes
+from skytools.core.metrics import parse_families
 from tests.e2e.test_walmgr_failover import DURABLE, receiver_streams
 from tests.fixtures.process import Program, Result, Spawn, run
 from tests.fixtures.wait import wait_until
@@ -52,7 +53,8 @@ def test_the_service_lives_under_scriptmgr_and_prometheus_sees_it(
     make_hosts: MakeHosts, spawn: Spawn, free_port: int
 ) -> None:
     hosts = make_hosts(settings=DURABLE)
-    hosts.write_ini(job_name="archive")
+    textfile = hosts.folder("node-exporter") / "walmgr.prom"
+    hosts.write_ini(job_name="archive", metrics_file=str(textfile))
     hosts.good("pair")
     manager = Manager(hosts, spawn, free_port)
     database = hosts.sql(hosts.primary)
@@ -65,6 +67,12 @@ def test_the_service_lives_under_scriptmgr_and_prometheus_sees_it(
         f"skytools_job_ready{{{job}}} 1.0",
     ):
         wait_until(lambda line=line: line in manager.metrics(), what=manager.metrics)
+    wait_until(textfile.exists)
+    _is_for_node_exporter(textfile, job)
+    written = hosts.root / "node-exporter" / "verb.prom"
+    hosts.good("metrics", "--to", written)
+    _is_for_node_exporter(written, job)
+    assert hosts.walmgr("metrics", "--to", hosts.root / "nowhere" / "x.prom").code == 1
     # A fork of it that has not become another program yet looks like it.
     (service,) = wait_until(lambda: found if len(found := services(hosts)) == 1 else [])
     os.kill(service, signal.SIGKILL)
@@ -73,6 +81,17 @@ def test_the_service_lives_under_scriptmgr_and_prometheus_sees_it(
     assert '"archive"' in manager.status().out
     manager.program.stop()
     assert services(hosts) == []
+
+
+def _is_for_node_exporter(path: Path, job: str) -> None:
+    """It has our series only, each with the job: two inis may write to one folder."""
+    assert path.stat().st_mode & 0o777 == 0o644
+    samples = [sample for one in parse_families(path.read_text()) for sample in one.samples]
+    assert {one.labels["job_name"] for one in samples} == {"archive"}
+    assert all(one.name.startswith("skytools_walmgr_") for one in samples)
+    text = path.read_text()
+    assert f"skytools_walmgr_backups{{{job}}} 1.0" in text
+    assert f"skytools_walmgr_disk_free_bytes{{{job}}} " in text
 
 
 def services(hosts: Hosts) -> list[int]:

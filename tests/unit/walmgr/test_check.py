@@ -10,6 +10,7 @@ import pytest
 
 from skytools.walmgr.check import CRITICAL, WARNING, Finding, check
 from skytools.walmgr.config import WalmgrConfig
+from skytools.walmgr.disk import Disk
 from skytools.walmgr.facts import Facts
 from skytools.walmgr.sets import VERIFIED, BackupSet
 
@@ -45,6 +46,7 @@ def facts(**changes: Any) -> Facts:
 
 def test_nothing_is_said_when_all_is_well() -> None:
     assert check(CFG, facts()) == []
+    assert check(CFG, facts(disk=Disk(1, 1, 1.0, None))) == []
 
 
 @pytest.mark.parametrize(
@@ -73,6 +75,8 @@ def test_nothing_is_said_when_all_is_well() -> None:
         ({"sets": []}, CRITICAL, "no complete backup set"),
         ({"disk_free": 0.05}, WARNING, "5% of"),
         ({"disk_free": 0.01}, CRITICAL, "1% of"),
+        ({"disk": Disk(1, 1, 1.0, 3 * 86400)}, WARNING, "will be full in 72 h"),
+        ({"disk": Disk(1, 1, 1.0, 3600)}, CRITICAL, "will be full in 1 h"),
     ],
 )
 def test_each_fault_is_found_with_its_remedy(

@@ -179,7 +179,7 @@ def test_a_connection_is_kept_by_name(make, db):
     script.reset()
     assert other.closed
     count = db.value("select count(*) from pg_stat_activity where application_name = 'job0'")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while count and time.monotonic() < deadline:
         count = db.value("select count(*) from pg_stat_activity where application_name = 'job0'")
     assert count == 0
@@ -234,8 +234,8 @@ def test_a_notification_ends_the_sleep_also_after_a_reconnect(make, db):
     for _ in range(2):
         db.execute("notify \"Wake\", 'x'")
         started = time.monotonic()
-        script.sleep(30)
-        assert time.monotonic() - started < 10
+        script.sleep(300)
+        assert time.monotonic() - started < 100
         assert script.get_database("db").notifies.pop().payload == "x"
         script.close_database("db")
         script.get_database("db")

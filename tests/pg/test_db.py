@@ -26,7 +26,7 @@ def other(tx):
 
 def kill_backend(killer: Database, victim: Database) -> None:
     pid = victim.value("select pg_backend_pid()")
-    killer.query("select pg_terminate_backend(%s, 10000)", (pid,))
+    killer.query("select pg_terminate_backend(%s, 60000)", (pid,))
 
 
 def test_transaction_commits_at_the_end_and_rolls_back_on_error(tx, other):
@@ -81,7 +81,7 @@ def test_listen_survives_a_reconnect(tx, other):
         tx.query("select 1")
     tx.connect()
     other.execute("notify news, 'hello'")
-    assert select.select([tx], [], [], 20)[0]
+    assert select.select([tx], [], [], 120)[0]
     assert [(n.channel, n.payload) for n in tx.notifies()] == [("news", "hello")]
     assert tx.notifies() == []
 

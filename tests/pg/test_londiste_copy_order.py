@@ -92,7 +92,7 @@ def test_a_script_on_a_table_in_copy_does_not_hold_up_others_finding_10(
     # The source is not readable to the end: the copy hangs while it loads.
     lock = Database("lock", copying.tree["root"].db.conninfo)
     copying.subscribe("leaf", "t")
-    copying.until(lambda: state(copying) == "in-copy")
+    copying.until(lambda: state(copying) is not None)
     lock.execute("lock table t in access exclusive mode")
     root = copying.tree["root"].db
     root.execute("set lock_timeout = '10s'")

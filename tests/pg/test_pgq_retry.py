@@ -111,7 +111,7 @@ def test_compaction_does_not_wait_for_readers(queue, make_db, wait_until):
     reader = Database("reader", db.conninfo)
     reader.query("select * from pgq.retry_queue")
     full = pages(db, "pgq.retry_queue")
-    db.execute("set statement_timeout = '10s'")
+    db.execute("set statement_timeout = '60s'")
     assert "pgq.maint_compact" in maintain(db)
     assert pages(db, "pgq.retry_queue") == full > 0
     reader.close()

@@ -158,7 +158,7 @@ def test_fault_is_found_and_mended(patient, doctor, undone, fault):
         run(doctor, one.mend)
     if mend is not None:
         mend()
-    wait_until(lambda: not found(doctor, age, only=fault), 30, f"{fault} to be mended")
+    wait_until(lambda: not found(doctor, age, only=fault), what=f"{fault} to be mended")
 
 
 def run(session: Session, mend: str | None) -> None:

@@ -112,7 +112,7 @@ def test_server_ends_with_its_killed_owner(bare: PrivateServer, spawn: Spawn) ->
     owner.wait_output("server ")
     assert processes.servers_in(bare.datadir)
     owner.kill()
-    wait_until(lambda: not processes.servers_in(bare.datadir), 10, "server ended")
+    wait_until(lambda: not processes.servers_in(bare.datadir), what="server ended")
 
 
 def test_start_takes_over_what_a_killed_postmaster_left(bare: PrivateServer) -> None:
@@ -121,7 +121,7 @@ def test_start_takes_over_what_a_killed_postmaster_left(bare: PrivateServer) -> 
     processes.send(left, signal.SIGSTOP)
     assert bare.pid is not None
     os.kill(bare.pid, signal.SIGKILL)
-    wait_until(lambda: bare.pid is None, 10)
+    wait_until(lambda: bare.pid is None)
     bare.start()
     assert not [pid for pid in left if processes.is_running(pid)]
 

@@ -12,12 +12,12 @@ from skytools.core import metrics
 
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path) -> None:
-        super().__init__("localhost", timeout=5)
+        super().__init__("localhost", timeout=60)
         self.path = str(path)
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(5)
+        self.sock.settimeout(60)
         self.sock.connect(self.path)
 
 

@@ -51,7 +51,7 @@ def test_owner_gets_the_signal(tmp_path):
         assert child.stdout is not None
         assert child.stdout.readline() == "up\n"
         assert send_signal(path, signal.SIGTERM) is True
-        assert child.wait(10) == -signal.SIGTERM
+        assert child.wait(60) == -signal.SIGTERM
 
 
 @pytest.mark.parametrize("text", ["", "abc\n"])

@@ -123,7 +123,7 @@ def test_the_reader_waits_while_most_are_busy():
     thread.start()
     assert not added.wait(0.1)
     one.take(0, 2, 0)
-    assert added.wait(5)
+    assert added.wait(60)
     thread.join()
     with pytest.raises(LeftBehind):
         one.take(1, 1, 0)
@@ -141,7 +141,7 @@ def test_closing_lets_everyone_go():
         thread.start()
     one.close()
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -193,5 +193,5 @@ def test_nobody_waits_for_more_while_the_reader_waits_for_room():
         reader.start()
         assert took(one.take(0, 1, 0)) == (2, 60)
     assert took(one.take(0, 2, 5)) == (3, 60)
-    reader.join(5)
-    assert time.monotonic() - begun < 60
+    reader.join(60)
+    assert time.monotonic() - begun < 600

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
@@ -40,7 +39,7 @@ def run_worker():
     yield start
     for worker in workers:
         worker.stop()
-        worker.join(5)
+        worker.join(60)
         assert not worker.is_alive()
 
 
@@ -56,7 +55,7 @@ def test_an_expected_error_is_told_and_the_session_repeated(run_worker):
             twice.set()
 
     run_worker(session, failed)
-    assert twice.wait(5)
+    assert twice.wait(60)
     assert all(isinstance(exc, TransientError) and lost for exc, lost in told)
     assert str(told[0][0]).startswith("nowhere: ")
 
@@ -66,14 +65,12 @@ def test_wake_cuts_a_pause_short_and_stop_ends_the_thread(run_worker):
 
     def session(worker):
         rounds.release()
-        worker.pause(60)
+        worker.pause(3600)
 
     worker = run_worker(session)
     for _ in range(3):
-        assert rounds.acquire(timeout=5)
+        assert rounds.acquire(timeout=60)
         worker.wake()
-    began = time.monotonic()
     worker.stop()
-    worker.join(5)
+    worker.join(60)
     assert not worker.is_alive()
-    assert time.monotonic() - began < 5

@@ -47,6 +47,13 @@ def work(db, consume):
     return [(b - a) / LOOPS for a, b in zip(before, after, strict=True)]
 
 
+def blocks(db, call):
+    """Return how many blocks of tables and indexes a call reads, when it has its plans."""
+    db.query(f"select {call}")
+    plan = db.value(f"explain (analyze, buffers, format json) select {call}")
+    return plan[0]["Plan"]["Shared Hit Blocks"]
+
+
 @pytest.fixture
 def ticking(db):
     if db.value("select to_regprocedure('pg_stat_force_next_flush()') is null"):
@@ -87,22 +94,43 @@ def test_subconsumers_do_so_too(ticking, holder):
     assert without_index < 1
 
 
-@pytest.mark.parametrize(
-    "call", ["pgq_ext.get_last_tick('c')", "pgq_ext.is_batch_done('c', 5)",
-             "pgq_ext.set_last_tick('c', 5000)", "pgq_ext.set_batch_done('c', 5000)"]
-)  # fmt: skip
-def test_so_does_what_is_marked_as_done(db, holder, call):
-    db.execute("select pgq_ext.set_last_tick('c', 0), pgq_ext.set_batch_done('c', 5)")
+def test_so_does_what_is_marked_as_done(db, holder):
     db.execute(
         """do $$ begin for n in 1..3000 loop
                perform pgq_ext.set_last_tick('c', n), pgq_ext.set_batch_done('c', n + 9000);
+               perform pgq_ext.set_event_done('c', n, 1);
                commit;
            end loop; end $$"""
     )
-    db.query(f"select {call}")
-    plan = db.value(f"explain (analyze, buffers, format json) select {call}")
     # All rows that there were are 16 blocks and more.
-    assert plan[0]["Plan"]["Shared Hit Blocks"] < 12
+    for call in (
+        "pgq_ext.get_last_tick('c')", "pgq_ext.is_batch_done('c', 5)",
+        "pgq_ext.set_last_tick('c', 5000)", "pgq_ext.set_batch_done('c', 5000)",
+        "pgq_ext.set_event_done('c', 3000, 2)", "pgq_ext.set_event_done('c', 5000, 1)",
+    ):  # fmt: skip
+        assert blocks(db, call) < 12, call
+
+
+def test_so_does_the_position_of_a_node(db, holder):
+    for node in "ab":
+        db.query("select pgq_node.register_location('q', %s, 'dbname=x', false)", (node,))
+    db.query("select pgq_node.create_node('q', 'leaf', 'a', 'c', 'b', 1, null)")
+    calls = (
+        "pgq_node.get_consumer_state('q', 'c')", "pgq_node.get_worker_state('q')",
+        "pgq_node.get_node_info('q')", "pgq_node.set_consumer_error('q', 'c', 'why')",
+        "pgq_node.set_consumer_completed('q', 'c', 5000)",
+    )  # fmt: skip
+    usual = [blocks(db, call) for call in calls]
+    db.execute(
+        """do $$ begin for n in 1..3000 loop
+               perform pgq_node.set_consumer_completed('q', 'c', n);
+               commit;
+           end loop; end $$"""
+    )
+    assert db.value("select last_tick_id from pgq_node.get_consumer_info('q')") == 3000
+    # The index has a level more; all rows that there were are 40 blocks and more.
+    for call, before in zip(calls, usual, strict=True):
+        assert blocks(db, call) < before + 12, call
 
 
 def test_old_rows_are_got_rid_of_all_the_same(ticking, holder):
@@ -123,3 +151,22 @@ def test_old_rows_are_got_rid_of_all_the_same(ticking, holder):
     assert db.value("select pg_relation_size('pgq.subscription')") == 8192
     assert db.query("select * from pgq.get_consumer_info()")[0][4:] == before
     assert db.value("select pgq.finish_batch(%s)", (batch,)) == 1
+
+
+def test_so_are_those_of_a_node(db, holder):
+    for node in "ab":
+        db.query("select pgq_node.register_location('q', %s, 'dbname=x', false)", (node,))
+    db.query("select pgq_node.create_node('q', 'leaf', 'a', 'c', 'b', 1, null)")
+    db.query("select pgq_node.set_consumer_completed('q', 'c', 7)")
+    db.execute(
+        "begin; alter table pgq_node.local_state disable trigger user;"
+        " insert into pgq_node.local_state"
+        " select 'q', 'c', 'b', n, null, false, false, n from generate_series(100, 50200) n;"
+        " rollback"
+    )
+    db.query("select pg_stat_force_next_flush()")
+    db.query("select pgq.maint_compact()")
+    assert db.value("select pg_relation_size('pgq_node.local_state')") == 8192
+    assert db.value("select completed_tick from pgq_node.get_worker_state('q')") == 7
+    db.query("select pgq_node.set_consumer_completed('q', 'c', 8)")
+    assert db.value("select completed_tick from pgq_node.get_worker_state('q')") == 8

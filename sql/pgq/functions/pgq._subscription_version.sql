@@ -21,16 +21,21 @@
 -- Tables:
 --      select: pgq.subscription
 -- Locks:
---      none
+--      for a row that is entered, the row of the consumer: FOR NO KEY UPDATE
 -- Raises:
 --      unique_violation - the consumer is subscribed already
+--      serialization_failure - not READ COMMITTED, and somebody has subscribed it since the snapshot was taken
 -- ----------------------------------------------------------------------
 create or replace function pgq._subscription_version()
 returns trigger as $$
 begin
     if tg_op = 'UPDATE' then
         new.sub_version := old.sub_version + 1;
-    elsif exists (select 1 from pgq.subscription where sub_queue = new.sub_queue and sub_consumer = new.sub_consumer) then
+        return new;
+    end if;
+    -- Changes nothing, but an older snapshot than that of the one before fails here.
+    update pgq.consumer set co_name = co_name where co_id = new.sub_consumer;
+    if exists (select 1 from pgq.subscription where sub_queue = new.sub_queue and sub_consumer = new.sub_consumer) then
         raise exception 'duplicate key value violates unique constraint "subscription_pkey"'
             using errcode = 'unique_violation',
             detail = format('Consumer %s is subscribed to queue %s already.', new.sub_consumer, new.sub_queue);

@@ -13,7 +13,7 @@
 -- Returns:
 --      0
 -- Tables:
---      truncate, insert: pgq.retry_queue, pgq.failed_queue, pgq.subscription
+--      truncate, insert: see pgq._tables_to_compact
 -- Locks:
 --      these tables: ACCESS EXCLUSIVE, if it can be had at once
 -- Raises:
@@ -44,14 +44,18 @@ $$ language plpgsql security definer set search_path = pg_catalog, pg_temp;
 -- Function: pgq._tables_to_compact(0)
 --
 --      Name the tables that hold more than a thousand dead rows, and more dead ones than twice the living. Of
---      subscriptions the dead ones do not matter before there are very many: see pgq._subscription_version.
+--      subscriptions, and whatever else has a version, the dead ones do not matter before there are very many: see
+--      pgq._subscription_version.
 -- ----------------------------------------------------------------------
 create or replace function pgq._tables_to_compact()
 returns setof regclass as $$
     select t.name
-      from (values ('pgq.retry_queue'::regclass, 1000), ('pgq.failed_queue', 1000), ('pgq.subscription', 50000))
+      from (values ('pgq.retry_queue'::regclass, 1000), ('pgq.failed_queue', 1000), ('pgq.subscription', 50000),
+                   (to_regclass('pgq_node.local_state'), 50000), (to_regclass('pgq_ext.completed_tick'), 50000),
+                   (to_regclass('pgq_ext.completed_batch'), 50000), (to_regclass('pgq_ext.partial_batch'), 50000))
         as t (name, least)
-     where pg_catalog.pg_stat_get_dead_tuples(t.name) > t.least
+     where t.name is not null and has_table_privilege(t.name, 'truncate')
+       and pg_catalog.pg_stat_get_dead_tuples(t.name) > t.least
        and pg_catalog.pg_stat_get_dead_tuples(t.name) > 2 * pg_catalog.pg_stat_get_live_tuples(t.name)
        and not exists (select 1 from pg_catalog.pg_stat_activity a
                         where a.datname = pg_catalog.current_database() and a.application_name = 'pg_dump')

@@ -14,10 +14,11 @@
 -- Tables:
 --      insert, update: pgq_ext.completed_batch
 -- Locks:
---      row of the consumer: FOR NO KEY UPDATE; for its first one: see pgq_ext._enter. A second caller waits for the
+--      row of the consumer: FOR NO KEY UPDATE; for its first one: see pgq_ext._is_new. A second caller waits for the
 --      first to commit
 -- Raises:
 --      not_null_violation - an argument is NULL
+--      serialization_failure - not READ COMMITTED, and another has marked since the snapshot was taken
 -- ----------------------------------------------------------------------
 create or replace function pgq_ext.set_batch_done(a_consumer text, a_subconsumer text, a_batch_id bigint)
 returns boolean as $$
@@ -33,16 +34,11 @@ begin
          where consumer_id = a_consumer and subconsumer_id = a_subconsumer
          order by row_version desc limit 1;
         if not found then
-            perform pgq_ext._enter('pgq_ext.completed_batch'::regclass, a_consumer, a_subconsumer);
-            -- Somebody may have entered it while we waited.
-            if not exists (select 1 from pgq_ext.completed_batch
-                            where consumer_id = a_consumer and subconsumer_id = a_subconsumer)
-            then
-                insert into pgq_ext.completed_batch (consumer_id, subconsumer_id, last_batch_id)
-                values (a_consumer, a_subconsumer, a_batch_id);
-                return true;
-            end if;
-            continue;
+            -- Somebody may have entered it while we waited: then look again.
+            continue when not pgq_ext._is_new('completed_batch', a_consumer, a_subconsumer);
+            insert into pgq_ext.completed_batch (consumer_id, subconsumer_id, last_batch_id)
+            values (a_consumer, a_subconsumer, a_batch_id);
+            return true;
         end if;
         if cur.last_batch_id = a_batch_id then
             return false;

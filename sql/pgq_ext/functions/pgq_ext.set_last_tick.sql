@@ -13,9 +13,10 @@
 -- Tables:
 --      insert, update, delete: pgq_ext.completed_tick
 -- Locks:
---      row of the consumer: FOR NO KEY UPDATE; for its first one: see pgq_ext._enter
+--      row of the consumer: FOR NO KEY UPDATE; for its first one: see pgq_ext._is_new
 -- Raises:
 --      not_null_violation - no consumer given
+--      serialization_failure - not READ COMMITTED, and another has marked since the snapshot was taken
 -- ----------------------------------------------------------------------
 create or replace function pgq_ext.set_last_tick(a_consumer text, a_subconsumer text, a_tick_id bigint)
 returns integer as $$
@@ -32,16 +33,11 @@ begin
          where consumer_id = a_consumer and subconsumer_id = a_subconsumer
          order by row_version desc limit 1;
         if not found then
-            perform pgq_ext._enter('pgq_ext.completed_tick'::regclass, a_consumer, a_subconsumer);
-            -- Somebody may have entered it while we waited.
-            if not exists (select 1 from pgq_ext.completed_tick
-                            where consumer_id = a_consumer and subconsumer_id = a_subconsumer)
-            then
-                insert into pgq_ext.completed_tick (consumer_id, subconsumer_id, last_tick_id)
-                values (a_consumer, a_subconsumer, a_tick_id);
-                return 1;
-            end if;
-            continue;
+            -- Somebody may have entered it while we waited: then look again.
+            continue when not pgq_ext._is_new('completed_tick', a_consumer, a_subconsumer);
+            insert into pgq_ext.completed_tick (consumer_id, subconsumer_id, last_tick_id)
+            values (a_consumer, a_subconsumer, a_tick_id);
+            return 1;
         end if;
         -- Nothing is updated if somebody else has done so meanwhile: then look again.
         update pgq_ext.completed_tick

@@ -26,8 +26,7 @@ begin
                coalesce(a.atthasdef, false) as has_default,
                (select format('alter table %s drop constraint %I', c.oid::regclass, k.conname)
                   from pg_constraint k where k.conrelid = c.oid and k.contype = 'p') as drop_key,
-               case c.relname when 'completed_event' then ', batch_id, event_id'
-                              when 'partial_batch' then '' else ', row_version' end as more_key
+               case c.relname when 'completed_event' then ', batch_id, event_id' else ', row_version' end as more_key
           from pg_class c
           left join pg_attribute a
             on a.attrelid = c.oid and a.attname = 'subconsumer_id' and not a.attisdropped

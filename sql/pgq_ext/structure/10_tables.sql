@@ -45,7 +45,19 @@ create table if not exists pgq_ext.partial_batch (
     consumer_id text not null,
     subconsumer_id text not null default '',
     cur_batch_id bigint not null,
-    primary key (consumer_id, subconsumer_id)
+    row_version bigint not null default 0,
+    primary key (consumer_id, subconsumer_id, row_version)
+);
+
+-- Consumers that have been entered in the other tables, and how often: here a snapshot that is too old to see the row of one
+-- fails, instead of entering it twice. Filled by triggers, and so not dumped with an extension. Where a script has made the
+-- tables it is, and its name is sorted before theirs.
+create table if not exists pgq_ext.begun (
+    table_name text not null,
+    consumer_id text not null,
+    subconsumer_id text not null,
+    times bigint not null default 1,
+    primary key (table_name, consumer_id, subconsumer_id)
 );
 
 select pg_catalog.pg_extension_config_dump('pgq_ext.completed_tick', '');

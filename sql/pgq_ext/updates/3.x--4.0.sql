@@ -25,7 +25,8 @@ begin
                         where s.attrelid = c.oid and s.attname = 'subconsumer_id' and not s.attisdropped) as has_parts
           from pg_catalog.pg_class c
           left join pg_catalog.pg_constraint k on k.conrelid = c.oid and k.contype = 'p'
-         where c.oid in ('pgq_ext.completed_tick'::pg_catalog.regclass, 'pgq_ext.completed_batch'::pg_catalog.regclass)
+         where c.oid in ('pgq_ext.completed_tick'::pg_catalog.regclass, 'pgq_ext.completed_batch'::pg_catalog.regclass,
+                         'pgq_ext.partial_batch'::pg_catalog.regclass)
            and not exists (select 1 from pg_catalog.pg_attribute v
                             where v.attrelid = c.oid and v.attname = 'row_version' and not v.attisdropped)
          order by c.relname

@@ -17,9 +17,12 @@
 -- ----------------------------------------------------------------------
 create or replace function pgq_node._global_watermark(i_queue_name text)
 returns bigint as $$
-    select s.sub_last_tick
-      from pgq.queue q
-      join pgq.subscription s on s.sub_queue = q.queue_id
-      join pgq.consumer c on c.co_id = s.sub_consumer
-     where q.queue_name = i_queue_name and c.co_name = '.global_watermark'
-$$ language sql stable set search_path = pg_catalog, pg_temp;
+begin
+    return (
+        select s.sub_last_tick
+          from pgq.queue q
+         cross join pgq.consumer c
+          join pgq.subscription s on s.ctid = pgq._subscription_now(q.queue_id, c.co_id)
+         where q.queue_name = i_queue_name and c.co_name = '.global_watermark');
+end;
+$$ language plpgsql stable set search_path = pg_catalog, pg_temp;

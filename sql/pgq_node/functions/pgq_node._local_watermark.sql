@@ -19,18 +19,21 @@
 -- ----------------------------------------------------------------------
 create or replace function pgq_node._local_watermark(i_queue_name text)
 returns bigint as $$
-    select case when n.node_type = 'leaf' then
-               (select l.last_tick_id
-                  from pgq_node.local_state l
-                 where l.queue_name = n.queue_name and l.consumer_name = n.worker_name)
-           else coalesce(
-               (select min(s.sub_last_tick)
-                  from pgq.queue q
-                  join pgq.subscription s on s.sub_queue = q.queue_id
-                  join pgq.consumer c on c.co_id = s.sub_consumer
-                 where q.queue_name = n.queue_name and c.co_name <> '.global_watermark'),
-               pgq_node._top_tick(n.queue_name))
-           end
-      from pgq_node.node_info n
-     where n.queue_name = i_queue_name
-$$ language sql stable set search_path = pg_catalog, pg_temp;
+declare
+    node record;
+    mark bigint;
+begin
+    select n.node_type, n.worker_name into node from pgq_node.node_info n where n.queue_name = i_queue_name;
+    if node.node_type = 'leaf' then
+        return (select l.last_tick_id from pgq_node._local_state(i_queue_name, node.worker_name) l);
+    elsif node.node_type is null then
+        return null;
+    end if;
+    select min(s.sub_last_tick) into mark
+      from pgq.queue q
+     cross join pgq._subscriptions(q.queue_id) s
+      join pgq.consumer c on c.co_id = s.sub_consumer
+     where q.queue_name = i_queue_name and c.co_name <> '.global_watermark';
+    return coalesce(mark, pgq_node._top_tick(i_queue_name));
+end;
+$$ language plpgsql stable set search_path = pg_catalog, pg_temp;

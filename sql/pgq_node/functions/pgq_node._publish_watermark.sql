@@ -23,9 +23,11 @@
 create or replace function pgq_node._publish_watermark(
     i_queue_name text, i_worker_name text, i_watermark bigint)
 returns void as $$
+declare
+    place tid := pgq_node._lock_state(i_queue_name, i_worker_name);
 begin
-    update pgq_node.local_state l set last_tick_id = i_watermark
-     where l.queue_name = i_queue_name and l.consumer_name = i_worker_name and l.last_tick_id <> i_watermark;
+    update pgq_node.local_state l set last_tick_id = i_watermark, row_version = l.row_version + 1
+     where l.ctid = place and l.last_tick_id <> i_watermark;
     if exists (select 1 from pgq.queue q where q.queue_name = i_queue_name and not q.queue_disable_insert) then
         perform pgq.insert_event(i_queue_name, 'pgq.global-watermark', i_watermark::text, i_queue_name,
                                  null, null, null);

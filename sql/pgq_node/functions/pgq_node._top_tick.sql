@@ -17,10 +17,13 @@
 -- ----------------------------------------------------------------------
 create or replace function pgq_node._top_tick(i_queue_name text)
 returns bigint as $$
-    select t.tick_id
-      from pgq.queue q
-      join pgq.tick t on t.tick_queue = q.queue_id
-     where q.queue_name = i_queue_name
-     order by t.tick_queue desc, t.tick_id desc
-     limit 1
-$$ language sql stable set search_path = pg_catalog, pg_temp;
+begin
+    return (
+        select t.tick_id
+          from pgq.queue q
+          join pgq.tick t on t.tick_queue = q.queue_id
+         where q.queue_name = i_queue_name
+         order by t.tick_queue desc, t.tick_id desc
+         limit 1);
+end;
+$$ language plpgsql stable set search_path = pg_catalog, pg_temp;

@@ -32,9 +32,8 @@ begin
     end if;
     select 100, 'Ok', l.last_tick_id, l.provider_node, p.node_location, l.paused, l.uptodate, l.cur_error
       into ret_code, ret_note, completed_tick, provider_node, provider_location, paused, uptodate, cur_error
-      from pgq_node.local_state l
-      left join pgq_node.node_location p on p.queue_name = l.queue_name and p.node_name = l.provider_node
-     where l.queue_name = i_queue_name and l.consumer_name = i_consumer_name;
+      from pgq_node._local_state(i_queue_name, i_consumer_name) l
+      left join pgq_node.node_location p on p.queue_name = l.queue_name and p.node_name = l.provider_node;
     if not found then
         ret_code := 404;
         ret_note := format('Unknown consumer: %s/%s', i_queue_name, i_consumer_name);

@@ -43,7 +43,7 @@ begin
            provider_location, combined_queue, combined_type, worker_name, worker_paused, worker_uptodate,
            worker_last_tick, node_attrs, target_for
       from pgq_node.node_info n
-      left join pgq_node.local_state w on w.queue_name = n.queue_name and w.consumer_name = n.worker_name
+      left join pgq_node._local_state(n.queue_name, n.worker_name) w on true
       left join pgq_node.node_location p on p.queue_name = w.queue_name and p.node_name = w.provider_node
       left join pgq_node.node_info c on c.queue_name = n.combined_queue
      where n.queue_name = i_queue_name;

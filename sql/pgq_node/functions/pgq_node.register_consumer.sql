@@ -18,7 +18,7 @@
 --      select: pgq_node.node_info, pgq_node.node_location
 --      insert, update: pgq_node.local_state
 -- Locks:
---      the row written
+--      node_info row: FOR NO KEY UPDATE, which foreign keys to it do not wait for; the row written
 -- Raises:
 --      not_null_violation - a name or the tick is not given
 -- ----------------------------------------------------------------------
@@ -26,11 +26,10 @@ create or replace function pgq_node.register_consumer(
     i_queue_name text, i_consumer_name text, i_provider_node text, i_custom_tick_id bigint,
     out ret_code integer, out ret_note text)
 returns record as $$
-declare
-    is_new boolean;
 begin
     ret_code := 404;
-    perform 1 from pgq_node.node_info n where n.queue_name = i_queue_name;
+    -- Of two callers the second waits, and finds what the first has done.
+    perform 1 from pgq_node.node_info n where n.queue_name = i_queue_name for no key update;
     if not found then
         ret_note := format('Unknown queue: %s', i_queue_name);
         return;
@@ -42,18 +41,16 @@ begin
         return;
     end if;
 
-    -- xmax is the transaction that has replaced the row: none if it is new.
-    insert into pgq_node.local_state as l (queue_name, consumer_name, provider_node, last_tick_id)
-    values (i_queue_name, i_consumer_name, i_provider_node, i_custom_tick_id)
-    on conflict (queue_name, consumer_name) do update
-       set provider_node = excluded.provider_node, last_tick_id = excluded.last_tick_id
-    returning l.xmax = '0' into is_new;
-    if is_new then
-        ret_code := 200;
-        ret_note := format('Consumer %s registered on queue %s', i_consumer_name, i_queue_name);
-    else
+    update pgq_node.local_state l set provider_node = i_provider_node, last_tick_id = i_custom_tick_id
+     where l.queue_name = i_queue_name and l.consumer_name = i_consumer_name;
+    if found then
         ret_code := 201;
         ret_note := format('Consumer already registered: %s/%s', i_queue_name, i_consumer_name);
+    else
+        insert into pgq_node.local_state (queue_name, consumer_name, provider_node, last_tick_id)
+        values (i_queue_name, i_consumer_name, i_provider_node, i_custom_tick_id);
+        ret_code := 200;
+        ret_note := format('Consumer %s registered on queue %s', i_consumer_name, i_queue_name);
     end if;
 end;
 $$ language plpgsql security definer set search_path = pg_catalog, pg_temp;

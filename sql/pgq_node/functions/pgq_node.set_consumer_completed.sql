@@ -21,9 +21,11 @@
 create or replace function pgq_node.set_consumer_completed(
     i_queue_name text, i_consumer_name text, i_tick_id bigint, out ret_code integer, out ret_note text)
 returns record as $$
+declare
+    place tid := pgq_node._lock_state(i_queue_name, i_consumer_name);
 begin
-    update pgq_node.local_state l set last_tick_id = i_tick_id, cur_error = null
-     where l.queue_name = i_queue_name and l.consumer_name = i_consumer_name;
+    update pgq_node.local_state l set last_tick_id = i_tick_id, cur_error = null, row_version = l.row_version + 1
+     where l.ctid = place;
     if found then
         ret_code := 100;
         ret_note := format('Consumer %s completed tick = %s', i_consumer_name, i_tick_id);

@@ -21,9 +21,11 @@
 create or replace function pgq_node.set_consumer_error(
     i_queue_name text, i_consumer_name text, i_error_msg text, out ret_code integer, out ret_note text)
 returns record as $$
+declare
+    place tid := pgq_node._lock_state(i_queue_name, i_consumer_name);
 begin
-    update pgq_node.local_state l set cur_error = i_error_msg
-     where l.queue_name = i_queue_name and l.consumer_name = i_consumer_name;
+    update pgq_node.local_state l set cur_error = i_error_msg, row_version = l.row_version + 1
+     where l.ctid = place;
     if found then
         ret_code := 100;
         ret_note := format('Consumer %s error = %s', i_consumer_name, i_error_msg);

@@ -21,9 +21,11 @@
 create or replace function pgq_node.set_consumer_uptodate(
     i_queue_name text, i_consumer_name text, i_uptodate boolean, out ret_code integer, out ret_note text)
 returns record as $$
+declare
+    place tid := pgq_node._lock_state(i_queue_name, i_consumer_name);
 begin
-    update pgq_node.local_state l set uptodate = i_uptodate
-     where l.queue_name = i_queue_name and l.consumer_name = i_consumer_name;
+    update pgq_node.local_state l set uptodate = i_uptodate, row_version = l.row_version + 1
+     where l.ctid = place;
     if found then
         -- Somebody asks whether the consumer is there: it answers by setting the flag again.
         if not i_uptodate then

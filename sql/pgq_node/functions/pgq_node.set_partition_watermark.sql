@@ -27,6 +27,7 @@ create or replace function pgq_node.set_partition_watermark(
 returns record as $$
 declare
     worker text;
+    place tid;
 begin
     select p.worker_name into worker
       from pgq_node.node_info p
@@ -38,8 +39,9 @@ begin
         ret_note := 'Part-queue does not exist';
         return;
     end if;
-    update pgq_node.local_state l set last_tick_id = i_watermark
-     where l.queue_name = i_part_queue_name and l.consumer_name = worker;
+    place := pgq_node._lock_state(i_part_queue_name, worker);
+    update pgq_node.local_state l set last_tick_id = i_watermark, row_version = l.row_version + 1
+     where l.ctid = place;
     if found then
         ret_code := 200;
         ret_note := format('Watermark of %s set to %s', i_part_queue_name, i_watermark);

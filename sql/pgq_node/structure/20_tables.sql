@@ -43,7 +43,10 @@ create table if not exists pgq_node.local_state (
     paused boolean not null default false,
     -- The consumer has seen the latest change of its settings.
     uptodate boolean not null default false,
-    constraint local_state_pkey primary key (queue_name, consumer_name),
+    -- Counts the changes of the row: last part of the key, so that the row of now is found without walking over all that it
+    -- was before and that cannot be vacuumed while somebody holds a snapshot. See pgq_node._state_version.
+    row_version bigint not null default 0,
+    constraint local_state_pkey primary key (queue_name, consumer_name, row_version),
     constraint local_state_queue_name_fkey foreign key (queue_name) references pgq_node.node_info (queue_name),
     constraint local_state_queue_name_provider_node_fkey foreign key (queue_name, provider_node)
         references pgq_node.node_location (queue_name, node_name)

@@ -61,7 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(args: list[str]) -> int:
-    opts = parser().parse_args(args)
+    # A lone -h wants no host; switches may stand between the words, as with psql.
+    opts = parser().parse_intermixed_args(["--help"] if args == ["-h"] else args)
     if opts.command is not None and opts.file is not None:
         raise UsageError("-c and -f exclude each other")
     words = list(opts.words)

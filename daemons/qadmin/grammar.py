@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from skytools.core.errors import UsageError
@@ -88,6 +90,12 @@ class Grammar:
             return None
         raise UsageError(_complaint(tokens, best, candidates))
 
+    def nearest(self, statement: Statement) -> str:
+        """Return the first words of the command that a statement may have been meant as, or ""."""
+        begun = " ".join(token.value for token in statement.tokens[:2])
+        known = [_first_words(command.syntax) for command in self.commands]
+        return next(iter(get_close_matches(begun, known, 1, 0.75)), "")
+
     def expected(self, text: str) -> list[Leaf]:
         """Return what may come after a text, which ends before the word that is being typed."""
         tokens = tokenize(text, partial=True)
@@ -124,6 +132,11 @@ class Grammar:
             if trace.place == len(tokens) or last:
                 found.append(command)
         return found
+
+
+def _first_words(syntax: str) -> str:
+    words = syntax.removeprefix("[ show ] ").split()[:2]
+    return " ".join(itertools.takewhile(str.islower, words))
 
 
 class _Recorder(Trace):

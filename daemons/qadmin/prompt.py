@@ -27,6 +27,9 @@ from skytools.daemons.qadmin.session import Exit, Session, Told
 
 HISTORY = Path("~/.qadmin_history")
 SYNTAX_LINES = 4
+# Words that need no `;` when they are all of a line, also those of psql.
+HELP, LEAVE = "help;", "exit;"
+ALONE = {"help": HELP, "?": HELP, "\\?": HELP, "exit": LEAVE, "quit": LEAVE, "\\q": LEAVE}
 
 
 class _Completer(Completer):
@@ -68,7 +71,7 @@ class Prompt:
     def run(self) -> None:
         """Read and run until exit; or ^D."""
         self._session.out.line(
-            f"qadmin {skytools.__version__}. show help; lists commands, Tab completes, ^D ends."
+            f"qadmin {skytools.__version__}. help lists commands, Tab completes, ^D ends."
         )
         with contextlib.suppress(Exit, EOFError):
             while True:
@@ -90,6 +93,7 @@ class Prompt:
     def _read(self) -> list[Statement]:
         """Return the statements of a line, or of as many as it takes to end the last."""
         text = self._lines.prompt(self._label())
+        text = ALONE.get(text.strip().lower(), text)
         while True:
             try:
                 statements, rest = split(text)

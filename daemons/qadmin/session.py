@@ -16,6 +16,8 @@ from skytools.daemons.qadmin.style import BOLD, paint
 
 # Schema, table or function is missing.
 NOT_INSTALLED = frozenset(("3F000", "42P01", "42883"))
+# Syntax error; unrecognized parameter (of SHOW).
+NOT_SQL = frozenset(("42601", "42704"))
 
 
 class Exit(Exception):  # noqa: N818 # a wish, no error
@@ -64,7 +66,7 @@ class Session:
             return
         found = self.grammar.parse(statement)
         if found is None:
-            self.run_sql(statement.text)
+            self._run_unknown(statement)
             return
         try:
             found.command.run(self, found.values)
@@ -75,6 +77,16 @@ class Session:
                 ) from exc
             raise
 
+    def _run_unknown(self, statement: Statement) -> None:
+        """Run what is no command as SQL; if it is none, name the command that may be meant."""
+        try:
+            self.run_sql(statement.text)
+        except DatabaseError as exc:
+            meant = self.grammar.nearest(statement) if exc.sqlstate in NOT_SQL else ""
+            if not meant:
+                raise
+            raise SkytoolsError(f"{exc}: did you mean {meant}? help; lists the commands") from exc
+
     def run_sql(self, text: str) -> None:
         """Send a statement to the server and show its result, or status."""
         cursor = self.db.execute(text)
@@ -84,6 +96,8 @@ class Session:
                 return
             columns = [column.name for column in cursor.description]
             rows = cursor.fetchall()
+        if not self.out.as_json:  # as they are: who writes SQL wants all digits
+            rows = [tuple(None if value is None else str(value) for value in row) for row in rows]
         self.table([dict(zip(columns, row, strict=True)) for row in rows], columns)
 
     def fetch(self, query: Query, args: Args = None) -> list[dict[str, Any]]:
@@ -144,7 +158,8 @@ class Session:
         queue: str = values.get("queue") or self.queue
         if not queue:
             raise UsageError(
-                "which queue? Name it in the command, or choose one: connect queue=NAME;"
+                "which queue? Name it in the command, or choose one:"
+                " connect queue=NAME; or qadmin -Q NAME"
             )
         return queue
 

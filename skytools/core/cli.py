@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import logging
 import os
@@ -49,7 +50,7 @@ class Output:
 def format_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> list[str]:
     """Return aligned lines with a heading; None shows as `-`."""
     cells = [list(columns.values())]
-    cells += [[_cell(row.get(key)) for key in columns] for row in rows]
+    cells += [[cell(row.get(key)) for key in columns] for row in rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -57,8 +58,20 @@ def format_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) 
     ]
 
 
-def _cell(value: Any) -> str:
-    return "-" if value is None else str(value)
+def cell(value: Any) -> str:
+    """Return text for people: times to the second, lengths of time to the millisecond."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime.datetime):
+        return value.isoformat(" ", "seconds")
+    if isinstance(value, datetime.timedelta):
+        whole = str(datetime.timedelta(value.days, value.seconds))
+        if value.microseconds:
+            return f"{whole}.{value.microseconds // 1000:03}"
+        return whole.removesuffix(", 0:00:00")
+    return str(value)
 
 
 def failure_of(work: Callable[[], object]) -> Exception | None:

@@ -36,7 +36,7 @@ def test_statements_from_everywhere(run_program, queue, tmp_path):
     assert "consumer c registered" in done.lines[0]
     done = run_program("qadmin", conninfo, stdin="show version;\nselect 1 as one")
     assert done.lines[-3:] == ["one", "1", "(1 row)"]
-    done = run_program("qadmin", "-Q", "q", conninfo, "unregister", "consumer", "c")
+    done = run_program("qadmin", conninfo, "-Q", "q", "unregister", "consumer", "c")
     assert (done.code, done.out) == (0, "consumer c unregistered from queue q\n")
 
 
@@ -57,6 +57,7 @@ def test_switches_win_over_the_connect_string(run_program, queue, server):
     [
         (["-c", "show queue", "-f", "x"], 2, "-c and -f exclude each other"),
         (["-c", "show queues"], 1, 'unrecognized configuration parameter "queues"'),
+        (["-c", "shw queue"], 1, "did you mean show queue? help; lists the commands"),
         (["-c", "create queue"], 2, "the end: expected QUEUE"),
         (["-c", "select 'a"], 2, "' is opened and not closed"),
         (["-c", "create queue a; show queue a b; create queue c"], 2, "-c: line 1: b: expected"),
@@ -81,6 +82,7 @@ def test_wrong_input_is_one_line(run_program, queue, argv, code, told):
 
 
 def test_wrong_switches(run_program):
+    assert run_program("qadmin", "-h").lines[0].startswith("usage: qadmin")
     done = run_program("qadmin", "a=b", "-c", "select 1")
     assert (done.code, done.err.count("\n")) == (2, 1)
     done = run_program("qadmin", "postgres://[", "-c", "select 1")
@@ -205,7 +207,7 @@ def test_the_prompt_completes_helps_and_goes_on_after_errors(queue, tmp_path):
         screen.type("select 'password = secret';\r")
         screen.wait("(1 row)")
         screen.wait(f"orders@{queue.db.name}>")
-        screen.type("exit;\r")
+        screen.type("exit\r")
         assert screen.end() == 0
     history = (tmp_path / ".qadmin_history").read_text()
     assert "+connect queue=orders;" in history

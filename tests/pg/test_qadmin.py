@@ -187,7 +187,9 @@ def test_replay(console, queue):
     queue.tick()
     console(f"register consumer c at {queue.last_tick()}; replay c at {start}")
     assert queue.position("c") == start
-    console(f"replay c since '{queue.db.value('select now() + interval $$1 s$$')}'")
+    later = queue.db.value("select now() + interval '1 s'")
+    refused(console, f"replay c since '{later}'", "it has nothing to read again")
+    console(f"register consumer c at {queue.last_tick()}; replay c since '{later}'")
     assert queue.position("c") == queue.last_tick()
     refused(console, "replay c since '2000-01-01'", "queue q goes back to ")
     refused(console, "replay d at 1", "has no consumer d")
@@ -223,7 +225,7 @@ def test_installing(make_db):
         assert "extension pgq is there" in console("install pgq")
         versions = {row["part"]: row["version"] for row in console.json("show version")}
         assert versions["pgq"] == "4.0"
-        assert "show help;" in console("show help")
+        assert "[ show ] help;" in console("show help")
     finally:
         console.session.close()
 

@@ -204,13 +204,21 @@ def replay(session: Session, values: dict[str, Any]) -> None:
     row = session.db.query_one(
         f"""select (select max(t.tick_id) from pgq.tick t
                      where t.tick_queue = q.queue_id and {condition}),
-                   (select min(t.tick_time) from pgq.tick t where t.tick_queue = q.queue_id)
+                   (select min(t.tick_time) from pgq.tick t where t.tick_queue = q.queue_id),
+                   (select s.sub_last_tick from pgq.subscription s
+                      join pgq.consumer c on c.co_id = s.sub_consumer
+                     where s.sub_queue = q.queue_id and c.co_name = %s)
               from pgq.queue q where q.queue_name = %s""",  # noqa: S608
-        (given, queue),
+        (given, name, queue),
     )
     assert row is not None
     if row[0] is None:
         raise SkytoolsError(f"queue {queue} goes back to {row[1]} only")
+    if row[2] is not None and row[0] > row[2]:
+        raise SkytoolsError(
+            f"consumer {name} is at tick {row[2]}, before that: it has nothing to read again;"
+            f" to leave events out: register consumer '{name}' on '{queue}' at {row[0]};"
+        )
     api.register_consumer_at(session.db, queue, name, row[0])
     session.status(f"consumer {name} of queue {queue} reads again from tick {row[0]}")
 

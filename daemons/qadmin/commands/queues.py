@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from skytools.core.cli import cell
 from skytools.core.errors import SkytoolsError, UsageError
 from skytools.daemons.qadmin.grammar import Command
 from skytools.daemons.qadmin.session import Session
@@ -29,7 +30,16 @@ SETTINGS = {
     "paused": "ticker_paused",
     "rotation_period": "rotation_period",
     "external": "external_ticker",
+    "batch_max_events": "batch_max_events",
+    "retention": "retention",
+    "gone_after": "gone_after",
+    "gone_policy": "gone_policy",
 }
+# Columns of pgq.queue that a queue tells when it is asked for by name; 3.5 has the first only.
+MORE = tuple(
+    f"queue_{name}"
+    for name in ("rotation_period", "batch_max_events", "retention", "gone_after", "gone_policy")
+)
 
 
 def queue_names(session: Session) -> list[str]:
@@ -53,7 +63,13 @@ def show_queue(session: Session, values: dict[str, Any]) -> None:
     for row in rows:
         if row["ev_per_sec"] is not None:
             row["ev_per_sec"] = round(row["ev_per_sec"], 1)
+    if name:
+        kept = session.fetch("select * from pgq.queue where queue_name = %s", (name,))[0]
+        rows[0].update({key: kept[key] for key in MORE if key in kept})
     session.table(rows, SHOWN)
+    if name:
+        told = [f"{key[6:]} {cell(rows[0][key])}" for key in MORE if rows[0].get(key) is not None]
+        session.out.line(", ".join(told))
 
 
 def create_queue(session: Session, values: dict[str, Any]) -> None:
@@ -104,7 +120,8 @@ COMMANDS = (
     Command("drop queue QUEUE [ force ]", "drop a queue; with consumers only by force", drop_queue),
     Command(
         "alter queue ( QUEUE | * ) set { idle_period=INTERVAL max_count=NUMBER max_lag=INTERVAL"
-        " paused=NUMBER rotation_period=INTERVAL external=NUMBER }",
+        " paused=NUMBER rotation_period=INTERVAL external=NUMBER batch_max_events=NUMBER"
+        " retention=INTERVAL gone_after=INTERVAL gone_policy=TEXT }",
         "change settings of a queue, or of all",
         alter_queue,
     ),

@@ -63,9 +63,12 @@ def show_help(session: Session, values: dict[str, Any]) -> None:
     """List all commands."""
     rows = [
         {"command": command.syntax + ";", "help": command.help}
-        for command in sorted(session.grammar.commands, key=lambda one: one.syntax)
+        for command in sorted(session.grammar.commands, key=lambda one: one.syntax.lstrip("[ "))
     ]
-    session.table(rows, {"command": "command", "help": "what it does"})
+    if session.out.as_json:
+        session.out.data(rows)
+    for row in rows:
+        session.out.line(f"{row['command']}\n    {row['help']}")
     session.out.line("Anything else is sent to the server as SQL. A line may have many statements.")
 
 
@@ -94,7 +97,7 @@ COMMANDS = (
         connect,
     ),
     Command("install ( pgq | londiste )", "create the extensions that are missing", install),
-    Command("show help", "this list", show_help),
+    Command("[ show ] help", "this list", show_help),
     Command("show version", "versions of console, server and extensions", show_version),
     Command(
         "watch [ ( QUEUE | * ) ] [ every NUMBER ] [ count NUMBER2 ]",

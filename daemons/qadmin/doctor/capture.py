@@ -29,10 +29,12 @@ _REPLICA = f"""
     {_TRIGGERS} and g.tgenabled = 'R'"""
 _NO_QUEUE = f"""
     select g.tgrelid::regclass::text,
-         format('trigger %%I writes to queue %%s, which is not there: each'
-               ' change of the table fails', g.tgname, a.args[1]),
-           'if the queue is not wanted, drop the trigger; otherwise:',
-           format('create queue %%L;', a.args[1])
+           format('trigger %%I ' || case when a.args[1] is null then 'names no queue'
+                      else 'writes to queue %%s, which is not there' end
+                  || ': each change of the table fails', g.tgname, a.args[1]),
+           case when a.args[1] is null then 'make it anew, with the queue as first argument'
+                else 'if the queue is not wanted, drop the trigger; otherwise:' end,
+           'create queue ' || quote_literal(a.args[1]) || ';'
     {_TRIGGERS} and 'deny' <> all (a.args)
        and not exists (select 1 from pgq.queue q where q.queue_name = a.args[1])"""
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 import json
 
@@ -19,6 +20,19 @@ def test_table_is_aligned_and_has_no_trailing_blanks():
         "QUEUE      LAG  X",
         "a          1.5  -",
         "long name  10   y",
+    ]
+
+
+def test_table_is_for_people():
+    cells = [
+        (datetime.timedelta(milliseconds=10), "0:00:00.010"),
+        (datetime.timedelta(days=1, seconds=61), "1 day, 0:01:01"),
+        (datetime.timedelta(days=2), "2 days"),
+        (datetime.datetime(2026, 1, 2, 3, 4, 5, 678, datetime.UTC), "2026-01-02 03:04:05+00:00"),
+        (False, "no"),
+    ]
+    assert format_table([{"x": value} for value, _ in cells], {"x": "X"})[1:] == [
+        shown for _, shown in cells
     ]
 
 

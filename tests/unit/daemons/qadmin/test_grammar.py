@@ -104,7 +104,7 @@ def test_a_quoted_name_is_read_back(name):
             {"sequence": ["s"]},
         ),
         ("londiste missing", "londiste missing", {}),
-        ("show help", "show help", {}),
+        ("help", "[ show ] help", {}),
         ("show version", "show version", {}),
         ("exit", "exit", {}),
         (

@@ -42,9 +42,11 @@ def make_walmgr(folder: Path) -> Path:
     installed = Path(sys.executable).with_name("walmgr")
     reader = None if name is None else pwd.getpwnam(name)
     python, site = Path(sys.executable), Path(sysconfig.get_paths()["platlib"])
-    if reader is None or all(reachable(path, reader) for path in (python.resolve(), ROOT)):
+    # Of a virtual environment both the link and what it leads to.
+    pythons = (python, python.resolve())
+    if reader is None or all(reachable(path, reader) for path in (*pythons, ROOT)):
         return installed
-    if not reachable(python.resolve(), reader):
+    if not all(reachable(path, reader) for path in pythons):
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         python = Path(f"/usr/bin/python{version}")
         if not python.exists():

@@ -8,6 +8,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import pytest
+
 from examples.demo import launcher
 
 EVERYTHING = """
@@ -28,3 +30,17 @@ def test_the_copy_is_enough_for_walmgr(tmp_path: Path) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.root
+def test_a_python_that_the_servers_user_cannot_reach_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A virtual environment below /root: the link is out of reach, what it leads to is not."""
+    hidden = tmp_path / "hidden"
+    hidden.mkdir(mode=0o700)
+    link = hidden / "python"
+    link.symlink_to(Path(sys.executable).resolve())
+    monkeypatch.setattr(sys, "executable", str(link))
+    python, _ = launcher.python_of(launcher.make_walmgr(tmp_path / "bin"))
+    assert Path(python).parent == Path("/usr/bin")

@@ -9,10 +9,10 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import skytools
 from skytools.core import logs
+from skytools.core.arguments import Parser, overrides_of
 from skytools.core.cli import Output, guard
 from skytools.core.config import load
 from skytools.core.errors import SkytoolsError, UsageError
@@ -72,8 +72,7 @@ def _main(argv: list[str]) -> int:
     opts = parser().parse_args(argv)
     if os.geteuid() == 0 and opts.verb not in READING:
         raise UsageError(f"{opts.verb}: run it as the user of the PostgreSQL server, not as root")
-    overrides = dict(_override(item) for item in opts.set)
-    loaded = load(WalmgrConfig, opts.ini, SERVICE, overrides)
+    loaded = load(WalmgrConfig, opts.ini, SERVICE, overrides_of(opts.set))
     place = Place.read(str(opts.ini), program_of_process())
     if place.host and opts.verb not in AT_HOME:
         return legacy.forward(place, argv[1:])
@@ -92,21 +91,6 @@ def _main(argv: list[str]) -> int:
         raise SkytoolsError(f"{exc.filename or opts.verb}: {exc.strerror or exc}") from exc
     finally:
         site.close()
-
-
-def _override(item: str) -> tuple[str, str]:
-    key, equals, value = item.partition("=")
-    if not equals or not key.strip():
-        raise UsageError(f"{item!r}: KEY=VALUE expected")
-    return key.strip().lower(), value.strip()
-
-
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong on one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise UsageError."""
-        raise UsageError(f"{message}; see {self.prog} --help")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -221,7 +205,7 @@ def _restore(site: Site, opts: Options) -> int:
         kind, value, inclusive=not opts.exclusive, timeline=opts.timeline, action=opts.action
     )
     folder = opts.other or opts.folder
-    settings = dict(_override(item) for item in opts.setting)
+    settings = overrides_of(opts.setting, "--setting")
     plan = plan_restore(
         site,
         target,

@@ -9,8 +9,8 @@ import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
+from skytools.core.arguments import Parser
 from skytools.core.cli import Output
 from skytools.core.db import check_conninfo
 from skytools.core.errors import UsageError
@@ -23,14 +23,6 @@ from skytools.walmgr.site import Site
 OPTIONS = ("--init-master", "--init-slave")
 MASTER_INI, SLAVE_INI = "wal-master.ini", "wal-slave.ini"
 PASSFILE = "~/.pgpass"
-
-
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong on one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise UsageError."""
-        raise UsageError(message)
 
 
 def init(program: str, argv: Sequence[str]) -> int:

@@ -20,13 +20,13 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}; see {self.prog} --help")
 
 
-def overrides_of(items: Iterable[str]) -> dict[str, str]:
+def overrides_of(items: Iterable[str], switch: str = "--set") -> dict[str, str]:
     """Return key -> value of the switches --set KEY=VALUE. Raises UsageError."""
     out = {}
     for item in items:
         key, equals, value = item.partition("=")
         if not equals or not key.strip():
-            raise UsageError(f"--set {item}: KEY=VALUE expected")
+            raise UsageError(f"{switch} {item}: KEY=VALUE expected")
         out[key.strip().lower()] = value.strip()
     return out
 

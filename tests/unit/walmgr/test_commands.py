@@ -19,7 +19,7 @@ EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("wal-*.ini"))
     [
         (["{ini}", "bakcup"], "invalid choice: 'bakcup'"),
         (["/no/such.ini", "status"], "/no/such.ini: cannot be read: No such file"),
-        (["{ini}", "status", "--set", "nonsense"], "'nonsense': KEY=VALUE expected"),
+        (["{ini}", "status", "--set", "nonsense"], "--set nonsense: KEY=VALUE expected"),
         (["{ini}", "status", "--set", "retention=never"], "retention: 'never' is neither like"),
         (["{ini}", "restore", "--lsn", "1", "--immediate"], "not allowed with"),
         (["{ini}", "status", "--bad"], "unrecognized arguments: --bad"),

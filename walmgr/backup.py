@@ -19,6 +19,7 @@ from skytools.walmgr.datadir import sync_tree
 from skytools.walmgr.errors import ProgramError
 from skytools.walmgr.expire import expire
 from skytools.walmgr.files import make_folder
+from skytools.walmgr.hooks import run_hook
 from skytools.walmgr.postgres import Programs, Server, ask_server
 from skytools.walmgr.remote import clean_environment
 from skytools.walmgr.sets import (
@@ -54,38 +55,53 @@ def make_backup(
     marked as failed, older ones are untouched.
     """
     site.require_folders()
-    began = time.monotonic()
     with site.backup_lock():
-        database, conninfo = _source(site, source)
-        server = ask_server(database)
-        site.archive.claim(server.system_id)
-        programs = site.programs(server.major)
-        parent = parent_for(site, database, server) if incremental else None
-        _remove_halves(site)
-        one = _begin(site, database, server, parent)
-        what = f"what changed since {parent.name}" if parent else "all"
-        site.say(f"backup set {one.name}: copying {what} from the {source}")
+        run_hook(site, "backup_pre_hook")
         try:
-            _fetch(site, one, programs, conninfo, rate, parent)
-            one = _read_back(site, database, one)
-            with ThreadPoolExecutor(1) as pool:
-                other = pool.submit(beside, one) if beside is not None else None
-                # Every file against the manifest, and the set's WAL.
-                site.here.check([programs.path("pg_verifybackup"), "--quiet", one.data])
-                if other is not None:
-                    other.result()
-            # pg_basebackup would do so file by file, and nobody could read meanwhile.
-            sync_tree(one.path)
+            one = _make(site, source, rate, incremental=incremental, beside=beside)
         except (SkytoolsError, WalError, OSError, KeyboardInterrupt):
-            # Without the lock a set that is "running" counts as failed: the disk may be full.
-            with suppress(OSError):
-                replace(one, state=FAILED).save()
+            with suppress(ProgramError):
+                run_hook(site, "backup_post_hook", RESULT="failed")
             raise
-        seconds = time.monotonic() - began
-        one = replace(one, state=VERIFIED, seconds=seconds)
-        one.save()
-        site.say(f"backup set {one.name}: verified, {one.size >> 20} MB in {seconds:.0f} s")
+        run_hook(site, "backup_post_hook", RESULT="ok", BACKUPDIR=str(one.path))
         expire(site)
+    return one
+
+
+def _make(
+    site: Site, source: str, rate: str, *, incremental: bool,
+    beside: Callable[[BackupSet], None] | None,
+) -> BackupSet:  # fmt: skip
+    began = time.monotonic()
+    database, conninfo = _source(site, source)
+    server = ask_server(database)
+    site.archive.claim(server.system_id)
+    programs = site.programs(server.major)
+    parent = parent_for(site, database, server) if incremental else None
+    _remove_halves(site)
+    one = _begin(site, database, server, parent)
+    what = f"what changed since {parent.name}" if parent else "all"
+    site.say(f"backup set {one.name}: copying {what} from the {source}")
+    try:
+        _fetch(site, one, programs, conninfo, rate, parent)
+        one = _read_back(site, database, one)
+        with ThreadPoolExecutor(1) as pool:
+            other = pool.submit(beside, one) if beside is not None else None
+            # Every file against the manifest, and the set's WAL.
+            site.here.check([programs.path("pg_verifybackup"), "--quiet", one.data])
+            if other is not None:
+                other.result()
+        # pg_basebackup would do so file by file, and nobody could read meanwhile.
+        sync_tree(one.path)
+    except (SkytoolsError, WalError, OSError, KeyboardInterrupt):
+        # Without the lock a set that is "running" counts as failed: the disk may be full.
+        with suppress(OSError):
+            replace(one, state=FAILED).save()
+        raise
+    seconds = time.monotonic() - began
+    one = replace(one, state=VERIFIED, seconds=seconds)
+    one.save()
+    site.say(f"backup set {one.name}: verified, {one.size >> 20} MB in {seconds:.0f} s")
     return one
 
 

@@ -16,14 +16,11 @@ from skytools.core.arguments import Parser, overrides_of
 from skytools.core.cli import Output, guard
 from skytools.core.config import load
 from skytools.core.errors import SkytoolsError, UsageError
-from skytools.walmgr import init, legacy, reach, verbs
-from skytools.walmgr.backup import full_is_due, make_backup
+from skytools.walmgr import init, legacy, reach, setverbs, verbs
 from skytools.walmgr.boot import Promotion, boot, switchover
 from skytools.walmgr.check import WORDS, check
 from skytools.walmgr.config import SERVICE, WalmgrConfig
-from skytools.walmgr.coverage import coverages, last_commit, when
 from skytools.walmgr.errors import RefusedError
-from skytools.walmgr.expire import expire, plan_expiry
 from skytools.walmgr.facts import gather
 from skytools.walmgr.link import Place
 from skytools.walmgr.recover import plan_restore, restore
@@ -31,7 +28,7 @@ from skytools.walmgr.rejoin import rejoin
 from skytools.walmgr.site import Site, program_of_process
 from skytools.walmgr.status import status_lines
 from skytools.walmgr.target import Target
-from skytools.walmgr.wal import WalError, format_lsn
+from skytools.walmgr.wal import WalError
 
 Options = argparse.Namespace
 
@@ -111,68 +108,6 @@ def parser() -> argparse.ArgumentParser:
         verb.arguments(commands.add_parser(name, parents=[common], help=verb.help,
                                         description=verb.help))  # fmt: skip
     return top
-
-
-def _backup_arguments(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--from", dest="source", choices=("primary", "standby"), default="primary",
-                   help="which server is read")  # fmt: skip
-    kind = p.add_mutually_exclusive_group()
-    kind.add_argument("--incremental", action="store_true", default=None,
-                      help="only what has changed since the newest set (17 and newer)")  # fmt: skip
-    kind.add_argument("--full", dest="incremental", action="store_false", help="all")
-    p.add_argument("--max-rate", default="", metavar="RATE", help="as 20M: bytes a second at most")
-
-
-def _backup(site: Site, opts: Options) -> int:
-    if opts.plan:
-        site.say(f"pg_basebackup from the {opts.source} to {site.cfg.sets}.TIME, then:")
-        return _expiry(site, opts)
-    wanted = opts.incremental
-    if wanted is None:
-        wanted = site.cfg.incremental and not full_is_due(site)
-    if wanted and opts.source == "standby":
-        raise UsageError("an incremental backup is made from the primary")
-    one = make_backup(site, source=opts.source, rate=opts.max_rate, incremental=wanted)
-    if site.out.as_json:
-        site.out.data(asdict(one))
-    return 0
-
-
-def _expiry(site: Site, _opts: Options) -> int:
-    decisions = plan_expiry(site, site.sets())
-    rows = [asdict(one) | {"keep": "keep" if one.keep else "remove"} for one in decisions]
-    site.out.table(rows, {"name": "set", "keep": "decision", "why": "why"})
-    return 0
-
-
-def _expire(site: Site, opts: Options) -> int:
-    if opts.plan:
-        return _expiry(site, opts)
-    with site.backup_lock():
-        expire(site)
-    return 0
-
-
-def _listbackups(site: Site, _opts: Options) -> int:
-    rows = []
-    for one in site.sets():
-        row = {**asdict(one), "path": str(one.path), "from": None, "until": None, "until_lsn": None}
-        row |= {"start": format_lsn(one.start), "stop": format_lsn(one.stop)}
-        row["ended"] = when(one.finished) if one.finished else None
-        row["state"] += ", kept" if one.pinned and not site.out.as_json else ""
-        row["mb"] = one.size >> 20 if one.size else None
-        if one.complete and one.stop:
-            way = coverages(site, one)[0]
-            last = last_commit(site, way)
-            row |= {"until": when(last) if last else None, "until_lsn": format_lsn(way.end)}
-        rows.append(row)
-    columns = {
-        "name": "set", "state": "state", "ended": "ended", "mb": "MB", "timeline": "timeline",
-        "parent": "based on", "start": "first WAL", "until_lsn": "reaches",
-        "until": "last commit", "label": "label",
-    }  # fmt: skip
-    site.out.table(rows, columns)
-    return 0
 
 
 def _restore_arguments(p: argparse.ArgumentParser) -> None:
@@ -317,9 +252,13 @@ VERBS: dict[str, Verb] = {
     "rejoin": Verb("make the old primary the standby", _rejoin, _force_argument),
     "pause": Verb("pause replay on the standby", _pause),
     "continue": Verb("resume replay on the standby", _pause),
-    "backup": Verb("make a verified backup set, remove old ones", _backup, _backup_arguments),
-    "listbackups": Verb("list the sets and how far recovery reaches", _listbackups),
-    "expire": Verb("remove sets and WAL that retention no longer asks for", _expire),
+    "backup": Verb(
+        "make a verified backup set, remove old ones",
+        setverbs.run_backup,
+        setverbs.backup_arguments,
+    ),
+    "listbackups": Verb("list the sets and how far recovery reaches", setverbs.run_listbackups),
+    "expire": Verb("remove sets and WAL that retention no longer asks for", setverbs.run_expire),
     "keep": Verb("keep a set whatever retention says", verbs.run_keep, verbs.keep_arguments),
     "point": Verb(
         "make a named restore point on the primary", reach.run_point, reach.point_arguments
@@ -347,7 +286,7 @@ VERBS: dict[str, Verb] = {
         "take over sets and WAL of barman or walmgr3", verbs.run_import, verbs.import_arguments
     ),
     "cleanup": Verb("take away what walmgr has made", verbs.run_cleanup, verbs.cleanup_arguments),
-    "xpurgewals": Verb("the same as expire", _expire),
+    "xpurgewals": Verb("the same as expire", setverbs.run_expire),
     "xrotate": Verb("for walmgr3: expire, make room for the next set", verbs.run_rotate),
     "xlock": Verb("for walmgr3: take the lock of backups", verbs.run_lock, verbs.lock_arguments),
     "xrelease": Verb("for walmgr3: give it back", verbs.run_release),

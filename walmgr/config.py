@@ -115,6 +115,11 @@ class WalmgrConfig(DaemonConfig):
         "", "How far back recovery must reach, and how many complete sets stay in any case.",
         check=_check_retention, example="7 days, minimum 2",
     )  # fmt: skip
+    keep_daily: int = option(
+        0, "Of each of so many days the newest set stays too, without the WAL after it.", min=0
+    )
+    keep_weekly: int = option(0, "The same for weeks.", min=0)
+    keep_monthly: int = option(0, "The same for months.", min=0)
     backup_interval: float = option(
         0.0, "The daemon makes a backup so long after the last; 0: never.", unit="h", min=0
     )
@@ -129,6 +134,17 @@ class WalmgrConfig(DaemonConfig):
     archive_command: str = option(
         "", "Shell command before a set is removed; $BACKUPDIR is its folder. A failure keeps it."
     )
+    backup_pre_hook: str = option("", "Shell command before a backup; when it fails there is none.")
+    backup_post_hook: str = option(
+        "", "Shell command after one; $RESULT is ok or failed, $BACKUPDIR the new set's folder. "
+        "When it fails no old set is removed.",
+    )  # fmt: skip
+    expire_pre_hook: str = option(
+        "", "Shell command before sets are removed; $SETS are their names. When it fails they stay."
+    )
+    expire_post_hook: str = option("", "Shell command after sets were removed; $SETS are they.")
+    hook_tries: int = option(3, "A hook that fails is run so many times.", min=1)
+    hook_pause: float = option(10.0, "Time between them.", unit="s", min=0)
     drill_interval: float = option(
         0.0, "The service tries a restore so long after the last trial; 0: never.", unit="h", min=0
     )
@@ -183,7 +199,10 @@ class WalmgrConfig(DaemonConfig):
     @property
     def policy(self) -> Policy:
         """Which sets stay."""
-        return Policy.parse(self.retention, self.keep_backups)
+        return Policy.parse(
+            self.retention, self.keep_backups, daily=self.keep_daily, weekly=self.keep_weekly,
+            monthly=self.keep_monthly,
+        )  # fmt: skip
 
     @property
     def primary(self) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -64,10 +64,7 @@ def look_at_disk(site: Site, sets: Sequence[BackupSet], now: float) -> Disk:
         site.cfg.policy,
     )  # fmt: skip
     # Time is the position of WAL here: it grows evenly.
-    candidates = [
-        Candidate(one.name, True, False, one.finished, int(one.started), one.pinned, one.parent)
-        for one in complete
-    ]
+    candidates = [replace(one.candidate(), start=int(one.started)) for one in complete]
     return Disk(free, archive, rate, full_after(outlook, candidates, sizes, now))
 
 
@@ -98,7 +95,9 @@ def full_after(
     if not outlook.interval or not sets:
         after = outlook.free / outlook.rate if outlook.rate else HORIZON
         return after if after < HORIZON else None
-    state = _State(list(sets), dict(sizes), outlook.free, outlook.archive)
+    wal = {one.name for one in decide(sets, outlook.policy, now) if one.wal}
+    floor = wal_floor(sets, wal) or 0
+    state = _State(list(sets), dict(sizes), outlook.free, outlook.archive, floor)
     at, step = 0.0, outlook.interval
     while at < min(HORIZON, MAX_STEPS * step):
         if outlook.rate * step > state.free:
@@ -112,24 +111,29 @@ def full_after(
 
 @dataclass(slots=True)
 class _State:
-    """What is on the disk at a moment: sets and their sizes, bytes that are free, bytes of WAL."""
+    """What is on the disk at a moment: sets and their sizes, bytes that are free, bytes of WAL.
+
+    `floor` is the time from which on there is WAL.
+    """
 
     sets: list[Candidate]
     sizes: dict[str, float]
     free: float
     wal: float
+    floor: int
 
     def backup(self, outlook: Outlook, now: float) -> None:
         """Let an interval's WAL come in, then a set, then let retention remove what it would."""
-        before = wal_floor(self.sets, self.sizes) or 0
-        new = Candidate(f"set of {now:.0f}", True, False, now, int(now))
+        before = self.floor
+        new = Candidate(f"set of {now:.0f}", True, False, now, int(now), own_wal=True)
         self.sets.append(new)
         self.sizes[new.name] = outlook.set_size
-        kept = {one.name for one in decide(self.sets, outlook.policy, now) if one.keep}
+        decisions = decide(self.sets, outlook.policy, now)
+        kept = {one.name for one in decisions if one.keep}
         removed = sum(self.sizes.pop(name) for name in self.sizes.keys() - kept)
         self.sets = [one for one in self.sets if one.name in kept]
+        self.floor = wal_floor(self.sets, {one.name for one in decisions if one.wal}) or 0
         came = outlook.rate * outlook.interval
-        went = outlook.rate * ((wal_floor(self.sets, kept) or 0) - before)
-        went = min(went, self.wal + came)
+        went = min(outlook.rate * (self.floor - before), self.wal + came)
         self.wal += came - went
         self.free += went + removed - came - outlook.set_size

@@ -6,11 +6,12 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 from skytools.core.errors import UsageError
 from skytools.walmgr.errors import ProgramError
+from skytools.walmgr.hooks import run_hook
 from skytools.walmgr.points import Ledger
-from skytools.walmgr.remote import shell
 from skytools.walmgr.retention import Decision, decide, wal_floor
 from skytools.walmgr.sets import BackupSet, list_sets
 from skytools.walmgr.site import Site
@@ -28,28 +29,41 @@ def plan_expiry(site: Site, sets: Iterable[BackupSet]) -> list[Decision]:
 def expire(site: Site) -> None:
     """Remove what retention does not keep, then WAL that no kept set and no standby needs.
 
-    The caller holds the backup lock.
+    The caller holds the backup lock. Raises ProgramError when a hook forbids it.
     """
     _sweep(site)
     # With the lock in our hands, whatever still claims to be made is what a killed one has left.
     sets = {one.name: one for one in list_sets(site.cfg.sets, running=False)}
     decisions = plan_expiry(site, sets.values())
-    kept = {one.name for one in decisions if one.keep}
-    for decision in decisions:
-        if not decision.keep and not _remove_set(site, sets[decision.name], decision.why):
-            kept.add(decision.name)
-    floor = wal_floor([one.candidate() for one in sets.values()], kept)
+    going = [one for one in decisions if not one.keep]
+    names = " ".join(one.name for one in going)
+    if going:
+        run_hook(site, "expire_pre_hook", SETS=names)
+    stayed = {one.name for one in going if not _remove_set(site, sets[one.name], one.why)}
+    floor = floor_of(site, sets.values(), decisions, stayed)
     if floor is not None:
-        purge(site, min(floor, standby_floor(site, floor)))
+        purge(site, floor)
+    if going:
+        run_hook(site, "expire_post_hook", SETS=names)
+
+
+def floor_of(
+    site: Site, sets: Iterable[BackupSet], decisions: Iterable[Decision], stayed: Iterable[str] = ()
+) -> int | None:
+    """Return the first byte of WAL that stays; None: all of it."""
+    names = {one.name for one in decisions if one.wal}.union(stayed)
+    floor = wal_floor([one.candidate() for one in sets], names)
+    return None if floor is None else min(floor, standby_floor(site, floor))
 
 
 def _remove_set(site: Site, one: BackupSet, why: str) -> bool:
     """Remove a set after the hook; renamed first, so that no half of one is ever listed."""
     if site.cfg.archive_command and one.complete:
+        command = site.cfg.archive_command.replace("$BACKUPDIR", f"'{one.path}'")
         try:
-            shell(site.cfg.archive_command.replace("$BACKUPDIR", f"'{one.path}'"))
+            run_hook(site, "archive_command", command)
         except ProgramError as exc:
-            site.say(f"backup set {one.name}: kept, archive_command failed: {exc}")
+            site.say(f"backup set {one.name}: kept, {exc}")
             return False
     gone = one.path.with_name(REMOVING + one.name)
     one.path.rename(gone)
@@ -75,23 +89,27 @@ def standby_floor(site: Site, otherwise: int) -> int:
     return control.redo if control else otherwise
 
 
-def purge(site: Site, floor: int) -> int:
-    """Remove archived segments that end at or before `floor`; history files stay for ever.
-
-    Returns how many went.
-    """
+def old_wal(site: Site, floor: int) -> list[Path]:
+    """Return archived files that end at or before `floor`; history files stay for ever."""
     size = _segment_size(site)
-    removed = 0
-    for name, file in site.archive.names().items():
-        if kind_of(name) == HISTORY:
-            continue
-        if Segment.parse(name, size).end <= floor:
-            (site.cfg.completed / file).unlink()
-            removed += 1
+    files = site.archive.names().items()
+    old = (file for name, file in files if kind_of(name) != HISTORY and _end(name, size) <= floor)
+    return [site.cfg.completed / file for file in old]
+
+
+def _end(name: str, size: int) -> int:
+    return Segment.parse(name, size).end
+
+
+def purge(site: Site, floor: int) -> int:
+    """Remove WAL that nothing needs. Returns how many files went."""
+    removed = old_wal(site, floor)
+    for path in removed:
+        path.unlink()
     if removed:
         Ledger(site).forget(floor)
         sync_folder(str(site.cfg.completed))
-    return removed
+    return len(removed)
 
 
 def _segment_size(site: Site) -> int:

@@ -19,7 +19,7 @@ from typing import Any
 from skytools.core.errors import UsageError
 from skytools.walmgr.files import read_json, write_json
 from skytools.walmgr.retention import Candidate
-from skytools.walmgr.wal import WalError, parse_lsn
+from skytools.walmgr.wal import Segment, WalError, parse_lsn
 
 FACTS = "set.json"
 RUNNING, OK, VERIFIED, DRILLED, FAILED = "running", "ok", "verified", "drilled", "failed"
@@ -79,8 +79,16 @@ class BackupSet:
         """Return what retention needs to know."""
         return Candidate(
             self.name, self.complete, self.state == RUNNING, self.finished or self.started,
-            self.start, self.pinned, self.parent,
+            self.start, self.pinned, self.parent, self._has_own_wal(),
         )  # fmt: skip
+
+    def _has_own_wal(self) -> bool:
+        """Whether the segments from its start to its stop are in it: it can do without others."""
+        found = set()
+        for path in (self.data / "pg_wal").glob("[0-9A-F]" * 24):
+            found.add(Segment.parse(path.name, self.segment_size).number)
+        size = self.segment_size
+        return self.stop > 0 and found.issuperset(range(self.start // size, -(-self.stop // size)))
 
 
 def stamp(moment: float) -> str:

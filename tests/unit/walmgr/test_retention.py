@@ -57,6 +57,34 @@ def test_marks_running_sets_and_parents_stay() -> None:
     assert kept(sets, Policy(0, 1)) == ["full", "child", "pinned", "grandchild", "now"]
 
 
+def test_the_newest_set_of_each_day_week_and_month_stays() -> None:
+    """Time 0 is 1 January 1970, a Thursday: the month before begins at age 31."""
+    sets = [made(f"{age:g}", age) for age in (70, 40, 35, 12, 6, 5, 2, 1.5, 1.2, 0.5)]
+    assert kept(sets, Policy(0, 1)) == ["0.5"]
+    assert kept(sets, Policy(0, 1, daily=3)) == ["5", "1.2", "0.5"]
+    # Monday is day 3: 6 to 3.5 days ago are of the week before.
+    assert kept(sets, Policy(0, 1, weekly=2)) == ["5", "0.5"]
+    assert kept(sets, Policy(0, 1, monthly=3)) == ["70", "35", "0.5"]
+    assert kept(sets, Policy(0, 1, daily=1, monthly=9)) == ["70", "35", "0.5"]
+    (why,) = [one.why for one in decide(sets, Policy(0, 1, monthly=3), 0.0) if one.name == "35"]
+    assert why == "the newest of November 1969"
+
+
+def test_wal_stays_for_what_recovery_must_reach_only() -> None:
+    """A set of last year is there as it was at its end; a year of WAL is not."""
+    sets = [
+        made("month", 40, own_wal=True), made("bare", 35), made("day", 8, own_wal=True),
+        made("new", 1, own_wal=True),
+    ]  # fmt: skip
+    policy = Policy(0, 1, monthly=9, daily=9)
+    decisions = decide(sets, policy, 0.0)
+    assert [one.keep for one in decisions] == [True] * 4
+    assert [one.wal for one in decisions] == [False, True, False, True]
+    sets[1] = made("bare", 35, complete=False)
+    left = decide(sets, policy, 0.0)
+    assert wal_floor(sets, [one.name for one in left if one.wal]) == sets[-1].start
+
+
 candidates = st.lists(
     st.builds(
         Candidate,
@@ -67,11 +95,15 @@ candidates = st.lists(
 )  # fmt: skip
 
 
-@given(candidates, st.floats(0, 1e7), st.integers(1, 5))
+periods = st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3))
+
+
+@given(candidates, st.floats(0, 1e7), st.integers(1, 5), periods)
 def test_never_fewer_complete_sets_than_asked(
-    sets: list[Candidate], window: float, minimum: int
+    sets: list[Candidate], window: float, minimum: int, numbers: tuple[int, int, int]
 ) -> None:
-    names = set(kept(sets, Policy(window, minimum)))
+    names = set(kept(sets, Policy(window, minimum, *numbers)))
+    assert names >= set(kept(sets, Policy(window, minimum)))
     complete = [one for one in sets if one.complete]
     assert len([one for one in complete if one.name in names]) >= min(minimum, len(complete))
     floor = wal_floor(sets, names)

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -38,6 +38,8 @@ from skytools.walmgr.store import sync_folder
 from skytools.walmgr.wal import HISTORY, Segment, WalError, kind_of
 
 FIRST_INCREMENTAL = 17
+FIRST_PACKING = 15
+NO_SUPPORT = "does not support compression"  # a program built without a library
 TIMELINE = "select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int"
 
 
@@ -83,7 +85,8 @@ def _make(
     what = f"what changed since {parent.name}" if parent else "all"
     site.say(f"backup set {one.name}: copying {what} from the {source}")
     try:
-        _fetch(site, one, programs, conninfo, rate, parent)
+        packing = _packing(site, database, server, programs)
+        _fetch(site, one, programs, conninfo, rate, parent, packing)
         one = _read_back(site, database, one)
         with ThreadPoolExecutor(1) as pool:
             other = pool.submit(beside, one) if beside is not None else None
@@ -182,6 +185,7 @@ def _fetch(  # noqa: PLR0917 - what pg_basebackup has to know
     conninfo: str,
     rate: str,
     parent: BackupSet | None,
+    packing: str,
 ) -> None:
     visible, password = split_password(conninfo)
     rate = rate or site.cfg.backup_rate
@@ -189,11 +193,41 @@ def _fetch(  # noqa: PLR0917 - what pg_basebackup has to know
         programs.path("pg_basebackup"), "-d", visible, "-D", one.path / "data", "-F", "plain",
         "-X", "stream", "-c", "fast", "-l", one.label, "--no-password", "--no-sync",
         *(["--max-rate", rate] if rate else []),
+        *([f"--compress=server-{packing}"] if packing else []),
         *([f"--incremental={parent.data / 'backup_manifest'}"] if parent else []),
         *(f"-T{location}={one.spaces / oid}" for oid, location in one.tablespaces.items()),
         *(["--progress"] if site.out.terminal and not site.out.as_json else []),
     ]  # fmt: skip
     _run_shown(words, password, shown=site.out.terminal)
+
+
+def _packing(site: Site, database: Database, server: Server, programs: Programs) -> str:
+    """Return how the server packs what it sends, empty for not at all; tells why."""
+    wanted = site.cfg.backup_compression
+    if wanted == "none":
+        return ""
+    built = database.value("select enumvals from pg_settings where name = 'wal_compression'")
+    why = why_unpacked(wanted, server.major, built or ())
+    if not why:
+        # Asked to pack by itself it says at once whether it knows how; it never gets a connection.
+        program = programs.path("pg_basebackup")
+        done = site.here.run([
+            program, "-d", "host=/nowhere", "-F", "t", "-D", "-", "-X", "none", "--no-password",
+            f"--compress=client-{wanted}",
+        ])  # fmt: skip
+        why = done.last_line if NO_SUPPORT in done.err else ""
+    if why:
+        site.say(f"the backup comes uncompressed: {why}")
+    return "" if why else wanted
+
+
+def why_unpacked(wanted: str, major: int, built: Sequence[str]) -> str:
+    """Return why a server cannot pack that way; `built`: what it can do with full pages of WAL."""
+    if major < FIRST_PACKING:
+        return f"PostgreSQL {major} does not pack backups"
+    if wanted != "gzip" and wanted not in built:
+        return f"the server is built without {wanted}"
+    return ""
 
 
 def _read_back(site: Site, database: Database, one: BackupSet) -> BackupSet:

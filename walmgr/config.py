@@ -130,6 +130,10 @@ class WalmgrConfig(DaemonConfig):
         168.0, "With incremental: a full one so long after the last full.", unit="h", min=0
     )
     backup_rate: str = option("", "Most that a backup reads from the server a second, as 20M.")
+    backup_compression: str = option(
+        "none", "How a backup comes over the network, for a slow link: the server packs, we unpack "
+        "(PostgreSQL 15 and newer).", choices=_CODECS,
+    )  # fmt: skip
     backup_datadir: bool = option(True, "Whether restore keeps the old data folder, renamed.")
     archive_command: str = option(
         "", "Shell command before a set is removed; $BACKUPDIR is its folder. A failure keeps it."

@@ -192,12 +192,16 @@ def table(db: Database, queue: str, name: str) -> TableInfo | None:
 
 
 SYNC_CHANNEL = "londiste_sync"
-_ANNOUNCE = "select pg_notify('londiste_sync', %s)"
 
 
-def announce_sync(db: Database, queue: str) -> None:
-    """Wake the worker and the copies of a queue when the transaction commits."""
-    db.value(_ANNOUNCE, (queue,))
+def announce_sync(db: Database, queue: str, table: str) -> None:
+    """Wake the worker, and the copies of the table, when the transaction commits."""
+    db.value("select pg_notify(%s, %s)", (SYNC_CHANNEL, sync_payload(queue, table)))
+
+
+def sync_payload(queue: str, table: str) -> str:
+    """Return what announce_sync() sends."""
+    return f"{queue} {table}"
 
 
 def tables_version(db: Database, queue: str) -> str:
@@ -211,7 +215,7 @@ def set_table_state(
 ) -> Answer:
     """Change how far the copy of a table is. The worker hears of it at the commit."""
     answer = _do(db, _SET_STATE, queue, table, snapshot, state)
-    announce_sync(db, queue)
+    announce_sync(db, queue, table)
     return answer
 
 
@@ -240,7 +244,7 @@ def add_table(
     """
     encoded = encode_attrs(attrs or {})
     answer = _do(db, _ADD_TABLE, queue, table, list(args), encoded, dest)
-    announce_sync(db, queue)
+    announce_sync(db, queue, table)
     return answer
 
 

@@ -10,7 +10,7 @@ from enum import IntEnum
 
 from skytools.core.db import Database
 from skytools.core.errors import SkytoolsError
-from skytools.daemons.londiste import api, fkeys, names
+from skytools.daemons.londiste import api, copies, fkeys, names
 from skytools.daemons.londiste.api import TableInfo
 from skytools.daemons.londiste.definitions import sequence_exists
 from skytools.daemons.londiste.relation import Relation, describe
@@ -73,6 +73,7 @@ class Examination:
         self.consumer = consumer
         self.upstream = upstream
         self.state: NodeState = upstream.local
+        self._errors: dict[str, str] = {}  # of copies
 
     @property
     def is_root(self) -> bool:
@@ -84,6 +85,7 @@ class Examination:
         yield from self._extensions()
         yield from self._worker()
         tables = [one for one in api.tables(self.db, self.queue) if one.local]
+        self._errors = copies.errors(self.db, self.queue)
         theirs = {} if self.is_root else self._provider_tables()
         for table in tables:
             if handler_name(table) not in NO_DATA:
@@ -190,7 +192,15 @@ class Examination:
             )
             return
         state = State.parse(table.state)
-        if state.stage is not Stage.OK:
+        if table.name in self._errors:
+            yield Finding(
+                Level.CRITICAL,
+                table.name,
+                f"its copy fails: {self._errors[table.name]}",
+                "it is tried again, at most a minute later; at once after londiste resync"
+                f" {table.name}",
+            )
+        elif state.stage is not Stage.OK:
             yield Finding(
                 Level.WARNING,
                 table.name,

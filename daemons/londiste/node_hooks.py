@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from skytools.daemons.londiste import api, sequences
+from skytools.daemons.londiste import api, copies, sequences
 from skytools.daemons.londiste.config import LondisteConfig
 from skytools.daemons.londiste.states import Stage, State
 from skytools.daemons.londiste.upstream import NO_DATA, handler_name
@@ -110,7 +110,7 @@ class LondisteHooks(Hooks):
     # status
 
     def status(self, node: NodeView) -> Mapping[str, str]:
-        """Count the tables: in sync, on the way, not here."""
+        """Count the tables: in sync, on the way, not here; and tell what a copy fails with."""
         good = half = ignored = 0
         for table in api.tables(node.db, node.queue):
             if not table.local:
@@ -119,7 +119,12 @@ class LondisteHooks(Hooks):
                 good += 1
             else:
                 half += 1
-        return {"Tables": f"{good}/{half}/{ignored}"}
+        seen = {"Tables": f"{good}/{half}/{ignored}"}
+        failing = [f"{name}: {why}" for name, why in copies.errors(node.db, node.queue).items()]
+        if failing:
+            more = f", and {len(failing) - 1} more" if len(failing) > 1 else ""
+            seen["Copy fails"] = f"{failing[0]}{more}"
+        return seen
 
     def lost_event(self, event: Event) -> str:
         """Return table and operation."""

@@ -54,6 +54,8 @@ LOOK_SECONDS = 0.25
 TIDY_SECONDS = 5.0
 PROVIDER_SECONDS = 1.0  # between looks at which tables the provider has in sync
 BUSY = (Stage.IN_COPY, Stage.CATCHING_UP)
+# So many processes for each of parallel_copies, at most: those that are done wait for the worker.
+PROCESSES_EACH = 4
 
 
 class Sync:
@@ -70,7 +72,7 @@ class Sync:
         self._looked = self._tidied = self._ready_until = float("-inf")
         self._at_provider: set[str] = set()
         self._tables: dict[str, TableInfo] = {}
-        self._unfinished: list[TableInfo] = []
+        self._under_way: list[TableInfo] = []
         self._scripts = Scripts(worker, self.children)
 
     # what the worker calls
@@ -78,7 +80,7 @@ class Sync:
     @property
     def offered(self) -> bool:
         """Whether a copy waits at a tick, which the worker then should not leave out."""
-        stages = {State.parse(one.state).stage for one in self._unfinished}
+        stages = {State.parse(one.state).stage for one in self._under_way}
         return Stage.WANNA_SYNC in stages
 
     def refresh(self, tables: Iterable[TableInfo]) -> None:
@@ -146,7 +148,7 @@ class Sync:
         """Take over the tables that are at tick `done`; return those that are to come to it."""
         target, queue = self.worker.target, self.worker.cfg.queue_name
         held, changed = [], False
-        for row in copies.unfinished_tables(target, queue):
+        for row in copies.under_way(target, queue):
             state = State.parse(row.state)
             if state.stage not in {Stage.WANNA_SYNC, Stage.DO_SYNC}:
                 continue
@@ -207,7 +209,7 @@ class Sync:
 
     def _read_filters(self, batch: Batch) -> None:
         target = self.worker.target
-        for row in copies.unfinished_tables(target, self.worker.cfg.queue_name):
+        for row in copies.under_way(target, self.worker.cfg.queue_name):
             if State.parse(row.state) == OK and row.snapshot is not None:
                 self._read_filter(row, batch)
         target.commit()
@@ -241,47 +243,75 @@ class Sync:
         if self.worker.follows:
             return
         self.children.use(self.worker.cfg)
-        ended = self.children.look()
-        target = self.worker.target
-        rows = copies.unfinished_tables(target, self.worker.cfg.queue_name)
+        ended = self._reap()
+        target, queue = self.worker.target, self.worker.cfg.queue_name
+        if not self.children.running and not copies.is_any_open(target, queue):
+            self._under_way, self.active = [], False
+        else:
+            self._go_on(done, idle=idle)
         target.commit()
-        self._unfinished = rows
-        self.active = bool(rows)
-        if rows:
-            if idle:
-                self._hand_over(done)
-            self._start(rows)
-            status = self.children.status()
-            if status:
-                self.worker.ctx.notify.status(status)
         if ended or now - self._tidied > TIDY_SECONDS:
             self._tidied = now
             self._tidy()
 
-    def _start(self, rows: list[TableInfo]) -> None:
-        """Start copies: first those that were under way."""
-        states = [(State.parse(row.state), row) for row in rows]
-        busy = sum(
-            1 for state, row in states
-            if row.name in self.children.running and state.stage in (*BUSY, Stage.MISSING)
-        )  # fmt: skip
-        for state, row in sorted(states, key=lambda pair: pair[0].stage is Stage.MISSING):
-            if state == OK or not self.children.may_start(row.name):
-                continue
-            if state.stage is Stage.MISSING:
-                if not make(row, self.worker.cfg).needs_table:
-                    self._mark(row.name, OK)
-                    continue
-                if busy >= self.worker.cfg.parallel_copies:
-                    continue
-                if not row.attrs.get("copy_node") and row.name not in self._ready():
-                    continue
-            if self._old_copy(row.name):
-                continue
-            if state.stage is Stage.MISSING:
-                self._mark(row.name, IN_COPY)
+    def _go_on(self, done: int, *, idle: bool) -> None:
+        """Take over what is offered, start what is to be copied, and tell how far it is."""
+        target = self.worker.target
+        rows = self._under_way = copies.under_way(target, self.worker.cfg.queue_name)
+        target.commit()
+        if rows and idle:
+            self._hand_over(done)
+        more = self._start(rows)
+        self.active = bool(rows) or more
+        status = self.children.status()
+        if status:
+            self.worker.ctx.notify.status(status)
+
+    def _reap(self) -> bool:
+        """Hear of copies that have ended, and keep what they have failed with; false: none has."""
+        ended = self.children.look()
+        target = self.worker.target
+        for table, fault in ended.items():
+            if fault:
+                copies.set_error(target, self.worker.cfg.queue_name, table, fault)
+        target.commit()
+        return bool(ended)
+
+    def _start(self, rows: list[TableInfo]) -> bool:
+        """Start copies: first those that were under way. False: no others are to be copied."""
+        running, limit = self.children.running, self.worker.cfg.parallel_copies
+        stages = {row.name: State.parse(row.state).stage for row in rows}
+        for row in rows:
+            if stages[row.name] is not Stage.OK and self.children.may_start(row.name):
+                self._launch(row)
+        busy = sum(1 for name in running if stages.get(name) in BUSY)
+        if busy >= limit or len(running) >= limit * PROCESSES_EACH:
+            return True
+        missing = copies.to_copy(self.worker.target, self.worker.cfg.queue_name)
+        self.worker.target.commit()
+        for row in missing:
+            if busy >= limit:
+                break
+            self.children.forget(row.name)
+            busy += self._begin(row)
+        return bool(missing)
+
+    def _begin(self, row: TableInfo) -> bool:
+        """Begin with a table that is to be copied; false: it has to wait, or needs no copy."""
+        if not make(row, self.worker.cfg).needs_table:
+            self._mark(row.name, OK)
+            return False
+        if not row.attrs.get("copy_node") and row.name not in self._ready():
+            return False
+        if row.name in self.children.running or self._old_copy(row.name):
+            return False
+        self._mark(row.name, IN_COPY)
+        self._launch(row)
+        return True
+
+    def _launch(self, row: TableInfo) -> None:
+        if not self._old_copy(row.name):
             self.children.start(row.name)
-            busy += state.stage in (*BUSY, Stage.MISSING)
             reach("sync-started")
 
     def _mark(self, table: str, state: State) -> None:

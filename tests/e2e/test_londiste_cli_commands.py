@@ -218,6 +218,26 @@ def test_check_names_what_is_wrong_and_the_remedy(pair, cli):
     assert "-> londiste resume" in cli("leaf", "check", code=2).out
 
 
+def test_why_a_copy_fails_is_told_wherever_somebody_looks(pair, cli, wait_until):
+    """In tables, status, check and wait-sync; that one ends when it was told to."""
+    leaf = pair["leaf"].db
+    cli("root", "add-table", "t")
+    leaf.execute("create table t (id int primary key, name text check (name = 'none'))")
+    cli("leaf", "add-table", "t")
+    why = "violates check constraint"
+    wait_until(lambda: why in (cli.json("leaf", "tables")[0]["copy_error"] or ""))
+    assert why in cli("leaf", "tables").out
+    assert f'Copy fails: public.t: db: new row for relation "t" {why}' in cli("leaf", "status").out
+    assert "its copy fails" in cli("leaf", "check", code=2).out
+    ended = cli("leaf", "wait-sync", "--timeout", "0.5", code=1)
+    assert ended.err.count(why) == 2
+    assert "not in sync after 0.5 s: the copy fails of public.t" in ended.err
+    leaf.execute("alter table t drop constraint t_name_check")
+    cli("leaf", "resync", "t")
+    cli("leaf", "wait-sync")
+    assert "copy_error" not in cli("leaf", "tables").out
+
+
 def test_wrong_command_lines_are_one_line_and_exit_2(cli, make_db, tmp_path):
     """Also for a database that is no node, or has no extension."""
     db = make_db(empty=True)

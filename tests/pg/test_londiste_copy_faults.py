@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from skytools.core import processes
-from skytools.daemons.londiste import api
+from skytools.daemons.londiste import api, copies
 from tests.fixtures.copying import BIG, Copying
 from tests.fixtures.wait import wait_until
 
@@ -126,6 +126,28 @@ def test_a_resync_while_indexes_are_away_brings_them_back_finding_9(
     copying.quiet("leaf")
     assert leaf.db.query(STRUCTURE) == before
     copying.same("leaf", "t")
+
+
+@pytest.mark.parametrize("again", ["resync", "remove and add"])
+def test_a_copy_that_fails_says_why_and_one_that_is_asked_for_begins_at_once(
+    copying: Copying, again: str
+) -> None:
+    copying.cascade()
+    copying.tables("t", rows=2)
+    leaf = copying.tree["leaf"]
+    leaf.db.execute("alter table t add constraint none check (id < 0)")
+    worker = copying.worker("leaf")
+    copying.subscribe("leaf", "t")
+    copying.until(lambda: "constraint" in copies.errors(leaf.db, "q").get("public.t", ""))
+    worker.sync.children._rests["public.t"].until = float("inf")
+    leaf.db.execute("alter table t drop constraint none")
+    if again == "resync":
+        api.set_table_state(leaf.db, "q", "public.t", None, None)
+    else:
+        api.remove_table(leaf.db, "q", "public.t")
+        copying.subscribe("leaf", "t")
+    copying.in_sync("leaf")
+    assert copies.errors(leaf.db, "q") == {}
 
 
 @pytest.mark.chaos

@@ -12,6 +12,7 @@ from skytools.core.db import Database
 from skytools.core.errors import DatabaseError, SkytoolsError, TransientError
 from skytools.daemons.londiste.copy import ranges, session
 from skytools.daemons.londiste.copy.columns import both_binary, match, read_relation
+from skytools.daemons.londiste.copy.connections import Connections
 from skytools.daemons.londiste.copy.load import Work, load_here, load_parallel, order_for
 from skytools.daemons.londiste.copy.progress import Progress
 from tests.fixtures.database import MakeDb
@@ -29,6 +30,8 @@ class Pair:
         self.to.execute(SETUP)
         self.source = Database("source", self.at.conninfo)
         self.dest = Database("db", self.to.conninfo)
+        self.source.on_connect(session.for_reading)
+        self.dest.on_connect(session.for_loading)
 
     def both(self, statement: str) -> None:
         self.at.execute(statement)
@@ -46,7 +49,6 @@ class Pair:
         source, dest = self.source, self.dest
         session.open_source(source)
         snapshot = source.value("select pg_export_snapshot()")
-        session.open_dest(dest)
         session.use_encoding(source, dest, session.server_encoding(source))
         theirs, ours = read_relation(source, name), read_relation(dest, name)
         mapping = match(theirs, ours, binary=binary and both_binary(source, dest))
@@ -222,7 +224,6 @@ def test_a_connection_beside_others_does_not_wait_behind_who_waits_for_them(pair
     session.open_source(pair.source)
     snapshot = pair.source.value("select pg_export_snapshot()")
     pair.source.query("select count(*) from t")
-    session.open_dest(pair.dest)
     theirs, ours = read_relation(pair.source, "t"), read_relation(pair.dest, "t")
     work = Work(ranges.pieces(pair.source, theirs, 2), match(theirs, ours, binary=True), "t")
     order = order_for(pair.source, pair.dest, work, snapshot, "test")
@@ -235,6 +236,34 @@ def test_a_connection_beside_others_does_not_wait_behind_who_waits_for_them(pair
     with pytest.raises(TransientError, match="lock timeout"):
         load_parallel(pair.source, order, work, Progress("t"), connections=2, look=lambda: None)
     pair.source.rollback()
-    altering.join(30)
+    altering.join(120)
     assert not altering.is_alive()
     other.close()
+
+
+def test_connections_are_kept_from_one_table_to_the_next(make_db: MakeDb, wait_until) -> None:
+    """Also with settings, under a new name; one that the server has dropped is made anew."""
+    db, made = make_db(), Connections()
+    name = "select current_setting('application_name'), pg_backend_pid(), current_setting('jit')"
+
+    def get(table: str) -> tuple[object, ...] | None:
+        one = made.get("rows", "db", db.conninfo, table, setup=no_jit)
+        row = one.query_one(name)
+        one.rollback()
+        return row
+
+    def no_jit(one: Database) -> None:
+        one.execute("set jit to off").close()
+        one.commit()
+
+    first = get("a")
+    second = get("b")
+    assert first == ("londiste copy a", first[1], "off")
+    assert second == ("londiste copy b", first[1], "off")
+    db.query("select pg_terminate_backend(%s)", (first[1],))
+    gone = "select not exists (select from pg_stat_activity where pid = %s)"
+    wait_until(lambda: db.value(gone, (first[1],)))
+    third = get("c")
+    assert third == ("londiste copy c", third[1], "off")
+    assert third[1] != first[1]
+    made.close()

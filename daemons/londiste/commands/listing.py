@@ -7,7 +7,7 @@ import argparse
 import inspect
 
 from skytools.core.errors import UsageError
-from skytools.daemons.londiste import api
+from skytools.daemons.londiste import api, copies
 from skytools.daemons.londiste.commands.base import Command, Env
 from skytools.daemons.londiste.handlers import handlers
 
@@ -18,6 +18,7 @@ def _tables_arguments(parser: argparse.ArgumentParser) -> None:
 
 def tables(env: Env) -> int:
     """Show the tables that this node has."""
+    errors = copies.errors(env.db, env.queue)
     found = [one for one in env.tables() if one.local]
     if env.opts.names_only and not env.out.as_json:
         for one in found:
@@ -29,6 +30,7 @@ def tables(env: Env) -> int:
             "merge_state": one.state,
             "table_attrs": api.encode_attrs(one.attrs) or "",
             "dest_table": one.dest,
+            "copy_error": errors.get(one.name),
         }
         for one in found
     ]
@@ -36,6 +38,8 @@ def tables(env: Env) -> int:
     headings = {key: key for key in ("table_name", "merge_state", "table_attrs")}
     if any(one.dest != one.name for one in found):
         headings["dest_table"] = "dest_table"
+    if errors:
+        headings["copy_error"] = "copy_error"
     env.out.table(rows, headings)
     return 0
 

@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from skytools.core.errors import SkytoolsError
+from skytools.daemons.londiste import copies
 from skytools.daemons.londiste.api import TableInfo
 from skytools.daemons.londiste.commands.base import Command, Env, log, wait_for
 from skytools.daemons.londiste.relation import Relation, describe
 from skytools.daemons.londiste.states import Stage, State
+
+MOST_NAMES = 5
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,10 +37,19 @@ def wait_until_synced(env: Env, timeout: float | None = None) -> None:
     done = 0
     shown = _Shown(env, open_before)
 
+    told: dict[str, str] = {}
+
     def look() -> bool:
-        nonlocal open_before, done
+        nonlocal open_before, done, told
         still = _open(env)
         shown.draw(still)
+        errors = copies.errors(env.db, env.queue)
+        env.db.rollback()
+        for name, error in errors.items():
+            if told.get(name) != error:
+                env.progress.clear()
+                log.warning("%s: the copy fails, and is tried again: %s", name, error)
+        told = errors
         names = {one.name for one in still}
         for one in open_before:
             if one.name not in names:
@@ -48,12 +60,20 @@ def wait_until_synced(env: Env, timeout: float | None = None) -> None:
         return not still
 
     if not wait_for(look, timeout):
-        states = ", ".join(f"{one.name} {one.state or 'not begun'}" for one in open_before)
-        raise SkytoolsError(
-            f"not in sync after {timeout:g} s: {states}; is the worker running? See londiste check"
-        )
+        raise SkytoolsError(f"not in sync after {timeout:g} s: {_why(open_before, told)}")
     env.progress.clear()
     log.info("All done")
+
+
+def _why(tables: Sequence[TableInfo], errors: Mapping[str, str]) -> str:
+    """Return what is known of tables that are not in sync, the failing ones first."""
+    failing = [f"{one.name}: {errors[one.name]}" for one in tables if one.name in errors]
+    others = [f"{one.name} {one.state or 'not begun'}" for one in tables if one.name not in errors]
+    parts = [f"the copy fails of {text}" for text in failing[:MOST_NAMES]]
+    if others:
+        more = f" and {len(others) - MOST_NAMES} more" if len(others) > MOST_NAMES else ""
+        parts.append(", ".join(others[:MOST_NAMES]) + more)
+    return "; ".join([*parts, "is the worker running? See londiste check"])
 
 
 class _Shown:

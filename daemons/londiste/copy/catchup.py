@@ -78,8 +78,10 @@ class CatchUp:
                 pass
         finally:
             self._applier.close()
-            if self._provider is not None:
-                self._provider.close()
+        if self._provider is not None:
+            # The connection is kept, and nobody would read what it hears.
+            self._provider.rollback()
+            self._provider.unlisten(self._channel)
 
     # where we are
 
@@ -223,15 +225,14 @@ class CatchUp:
         if state.provider_location is None:
             raise SkytoolsError(f"where node {state.provider_node} is, is not known")
         location = f"{state.provider_location} {self.cfg.remote_extra_connstr}".strip()
-        db = Database(f"node {state.provider_node}", location,
-                      application_name=self.job.db.application_name, lifetime=0)  # fmt: skip
-        self._provider = db
+        name = f"node {state.provider_node}"
+        db = self._provider = self.job.connections.get("events", name, location, self.job.name)
         with self._or_anew(state):
             self._take_position(db, self.done)
         wanted = pgq.table_condition(db, [self.job.name])
-        queue_id = pgq.queue_id(db, self.job.queue)
+        self._channel = f"pgq_tick_{pgq.queue_id(db, self.job.queue)}"
         db.commit()
-        db.listen(f"pgq_tick_{queue_id}")
+        db.listen(self._channel)
         self._reader = BatchReader(
             db,
             self.job.queue,
@@ -279,7 +280,7 @@ class CatchUp:
             self._provider = self._reader = None
         self.position = self._read_position()
         self._connect()
-        unregister_at(job.db, self.cfg, old.provider_node, job.consumer)
+        unregister_at(job.db, self.cfg, job.connections, old.provider_node, job.consumer)
         reach("copy-moved")
 
     def _next_batch(self, last: int | None, *, gather: bool) -> Batch | None:
@@ -358,7 +359,8 @@ class CatchUp:
 
 def _is_merging(job: Job) -> bool:
     """Tell whether copies of other queues keep this one from catching up."""
-    shared = copies.tables_sharing(job.db, job.queue, job.role().dest)
+    row = copies.local_table(job.db, job.queue, job.name)
+    shared = row is not None and copies.tables_sharing(job.db, job.queue, row.dest)
     job.db.rollback()
     return bool(shared) and job.role().copy_role is not None
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -37,6 +38,7 @@ class Child:
     process: subprocess.Popen[bytes]
     started: float = 0.0
     line: str = ""
+    rested: float = 0.0  # since when it has no table
     unread: bytes = b""
     loaded: tuple[int, int] = (0, 0)  # rows, bytes
 
@@ -84,7 +86,6 @@ class Children:
         self.ini = ini
         self.running: dict[str, Child] = {}
         self._waiting: list[Child] = []
-        self._needed = 0.0  # when processes were at work last
         self._rests: dict[str, _Rest] = {}
         metrics = ctx.metrics
         self._rows = metrics.counter(
@@ -113,6 +114,10 @@ class Children:
         """Tell whether the copy of a table may be started now."""
         rest = self._rests.get(table)
         return table not in self.running and (rest is None or rest.until <= time.monotonic())
+
+    def forget(self, table: str) -> None:
+        """Forget that copies of a table have failed: it was added anew, or is to be resynced."""
+        self._rests.pop(table, None)
 
     def start(self, table: str) -> None:
         """Start the copy of a table, in a process that waits for one, or a new one."""
@@ -146,25 +151,26 @@ class Children:
             child.say(to_json(self.cfg))
         return child
 
-    def look(self) -> list[str]:
-        """Hear what the processes say, reap those that have ended; return the tables they had."""
-        ended = []
+    def look(self) -> dict[str, str]:
+        """Hear what the processes say, reap those that have ended.
+
+        Returns the tables that they had, and what went wrong; empty: nothing.
+        """
+        ended = {}
+        now = time.monotonic()
         for table, child in list(self.running.items()):
             gone = child.process.poll()
             answer = self._hear(table, child)
             if answer is not None and gone is None:
+                child.rested = now
                 self._waiting.append(child)
-                self._over(table, answer)
-                ended.append(table)
+                ended[table] = answer
             elif gone is not None:
                 child.close()
-                self._over(table, f"signal {-gone}" if gone < 0 else f"exit code {gone}")
-                ended.append(table)
-        now = time.monotonic()
-        if self.running or not self._waiting:
-            self._needed = now
-        elif now - self._needed > WAIT_SECONDS:
-            self._dismiss()
+                ended[table] = f"signal {-gone}" if gone < 0 else f"exit code {gone}"
+        for table, fault in ended.items():
+            self._over(table, fault)
+        self._dismiss(now - WAIT_SECONDS)
         return ended
 
     def _hear(self, table: str, child: Child) -> str | None:
@@ -207,11 +213,11 @@ class Children:
             with contextlib.suppress(KeyError):  # it said nothing
                 metric.remove(self.cfg.queue_name, table)
 
-    def _dismiss(self) -> None:
-        """Let processes that wait end."""
-        for child in self._waiting:
+    def _dismiss(self, before: float = math.inf) -> None:
+        """Let processes end that wait since a moment before that."""
+        for child in [one for one in self._waiting if one.rested < before]:
+            self._waiting.remove(child)
             child.close()
-        self._waiting.clear()
 
     def kill(self, table: str) -> None:
         """End the copy of a table at once; the next one may be started when it is wanted."""

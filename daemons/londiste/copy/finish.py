@@ -8,8 +8,9 @@ import logging
 from skytools.core.db import Database
 from skytools.core.errors import DatabaseError, SkytoolsError, TransientError
 from skytools.core.faultpoint import reach
-from skytools.daemons.londiste import api
+from skytools.daemons.londiste import api, copies
 from skytools.daemons.londiste.config import LondisteConfig
+from skytools.daemons.londiste.copy.connections import Connections
 from skytools.daemons.londiste.states import State
 from skytools.pgq import api as pgq
 from skytools.pgq import node
@@ -24,15 +25,16 @@ select consumer_name, provider_node from pgq_node.local_state
  where queue_name = %s and starts_with(consumer_name, %s)"""
 
 
-def unregister_at(local: Database, cfg: LondisteConfig, provider_node: str, consumer: str) -> None:
+def unregister_at(
+    local: Database, cfg: LondisteConfig, there: Connections, provider_node: str, consumer: str
+) -> None:
     """Forget a consumer at a node. A node that is away keeps it: that is said in the log."""
     members = {one.node: one for one in node.locations(local, cfg.queue_name)}
     local.rollback()
     member = members.get(provider_node)
     if member is None or member.dead:
         return
-    location = f"{member.location} {cfg.remote_extra_connstr}".strip()
-    db = Database(f"node {provider_node}", location, autocommit=True)
+    db = there.beside(provider_node, f"{member.location} {cfg.remote_extra_connstr}".strip())
     try:
         pgq.unregister_consumer(db, cfg.queue_name, consumer)
     except SkytoolsError as exc:
@@ -40,30 +42,31 @@ def unregister_at(local: Database, cfg: LondisteConfig, provider_node: str, cons
             "consumer %s stays registered at node %s, and keeps its queue: %s",
             consumer, provider_node, exc,
         )  # fmt: skip
-    finally:
-        db.close()
 
 
 def consumers_over(local: Database, cfg: LondisteConfig) -> list[tuple[str, str]]:
     """Return (consumer, node it reads from) of copies that are over."""
     copying = {
-        one.name for one in api.tables(local, cfg.queue_name)
-        if one.local and State.parse(one.state).copying
+        one.name for one in copies.under_way(local, cfg.queue_name)
+        if State.parse(one.state).copying
     }  # fmt: skip
     prefix = f"{cfg.consumer}.copy."
     found = local.query(_CONSUMERS, (cfg.queue_name, prefix))
     return [(row[0], row[1]) for row in found if row[0].removeprefix(prefix) not in copying]
 
 
-def drop_consumers(local: Database, cfg: LondisteConfig) -> None:
-    """Forget the consumers of copies that are over. Commits."""
+def drop_consumers(
+    local: Database, cfg: LondisteConfig, there: Connections, only: str | None = None
+) -> None:
+    """Forget the consumers of copies that are over, or one of them. Commits."""
     over = consumers_over(local, cfg)
     local.rollback()
     for consumer, provider_node in over:
-        unregister_at(local, cfg, provider_node, consumer)
-        reach("copy-unregistered")
-        node.unregister_consumer(local, cfg.queue_name, consumer)
-        local.commit()
+        if only in {None, consumer}:
+            unregister_at(local, cfg, there, provider_node, consumer)
+            reach("copy-unregistered")
+            node.unregister_consumer(local, cfg.queue_name, consumer)
+            local.commit()
 
 
 def restore_fkeys(local: Database, queue: str) -> list[str]:

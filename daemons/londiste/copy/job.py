@@ -14,6 +14,7 @@ from skytools.daemons.londiste import api, copies
 from skytools.daemons.londiste.api import TableInfo
 from skytools.daemons.londiste.config import LondisteConfig
 from skytools.daemons.londiste.copy import session
+from skytools.daemons.londiste.copy.connections import Connections
 from skytools.daemons.londiste.copy.source import consumer_name
 from skytools.daemons.londiste.states import Snapshot, State
 
@@ -23,6 +24,7 @@ POLL_SECONDS = 0.5
 OLD_COPY_SECONDS = 30.0
 
 _LOCK = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
+_UNLOCK = "select pg_advisory_unlock(hashtextextended(%s, 0))"
 _LOCK_OWNER = """
 select pid from pg_catalog.pg_locks l
  where l.locktype = 'advisory' and l.granted and l.database = (
@@ -49,24 +51,31 @@ class Job:
     that keeps a second copy of the table away.
     """
 
-    def __init__(self, ctx: Context, cfg: LondisteConfig, table: str) -> None:
+    def __init__(
+        self, ctx: Context, cfg: LondisteConfig, table: str, connections: Connections
+    ) -> None:
         self.ctx = ctx
         self.cfg = cfg
         self.queue = cfg.queue_name
         self.name = table
-        self.db = Database("db", cfg.db, application_name=f"londiste copy {table}"[:63],
-                           lifetime=0)  # fmt: skip
+        self.connections = connections
+        self.db = self.loading("node")
         self.consumer = consumer_name(cfg, table)
 
+    def loading(self, use: str) -> Database:
+        """Return a connection to the node, in the role replica, for a use."""
+        return self.connections.get(use, "db", self.cfg.db, self.name, setup=session.for_loading)
+
     def new_connection(self) -> Database:
-        """Return one more connection to the node, for work beside `db`."""
-        return Database("db", self.cfg.db, application_name=self.db.application_name, lifetime=0)
+        """Return one more connection to the node, for work beside `db`; the caller closes it."""
+        made = Database("db", self.cfg.db, application_name=self.db.application_name, lifetime=0)
+        made.on_connect(session.for_loading)
+        return made
 
     def begin(self) -> None:
         """Connect, and become the only copy of the table. Raises SkytoolsError."""
-        session.open_dest(self.db)
         self.db.listen(api.SYNC_CHANNEL)
-        key = f"londiste copy {self.queue} {self.name}"
+        key = self._lock_key
         deadline = self.ctx.clock.monotonic() + OLD_COPY_SECONDS
         while not self.db.value(_LOCK, (key,)):
             owner = self.db.value(_LOCK_OWNER, (key,))
@@ -76,9 +85,14 @@ class Job:
             self.wait(POLL_SECONDS)
         self.db.commit()
 
-    def close(self) -> None:
-        """Let go of the table."""
-        self.db.close()
+    @property
+    def _lock_key(self) -> str:
+        return f"londiste copy {self.queue} {self.name}"
+
+    def release(self) -> None:
+        """Let go of the table; the connections are good for the next one."""
+        self.db.rollback()
+        self.db.query_alone(_UNLOCK, (self._lock_key,))
 
     # the row
 
@@ -108,13 +122,12 @@ class Job:
 
     def check(self, state: State) -> None:
         """See that the row is in a state, without waiting for its lock. Raises Anew, Gone."""
-        found = {one.name: one for one in copies.unfinished_tables(self.db, self.queue)}
+        found = copies.local_table(self.db, self.queue, self.name)
         self.db.rollback()
-        if self.name not in found:
-            raise Gone(f"{self.name}: is no longer a table to be copied")
-        now = found[self.name].state
-        if State.parse(now) != state:
-            raise Anew(f"{self.name}: is {now or 'to be copied'} now")
+        if found is None:
+            raise Gone(f"{self.name}: is no longer a table of this node")
+        if State.parse(found.state) != state:
+            raise Anew(f"{self.name}: is {found.state or 'to be copied'} now")
 
     def set_state(self, state: State, snapshot: Snapshot | None = None) -> None:
         """Change the state in the open transaction."""
@@ -124,14 +137,23 @@ class Job:
     # waiting
 
     def wait(self, seconds: float, wake: Sequence[HasFileno] = ()) -> None:
-        """Wait, less when a state changes or a socket of `wake` is readable. Raises Stopped.
+        """Wait, less when our state changes or a socket of `wake` is readable. Raises Stopped.
 
         No transaction may be open.
         """
-        if not self.db.notifies():
-            self.ctx.wait(seconds, (self.db, *wake))
-            self.db.notifies()
+        end = self.ctx.clock.monotonic() + seconds
+        while not self._heard() and (left := end - self.ctx.clock.monotonic()) > 0:
+            self.ctx.wait(left, (self.db, *wake))
+            self.look()
+            if wake:
+                break
         self.look()
+
+    def _heard(self) -> bool:
+        """Tell whether anything was said that is not about another table of the queue."""
+        ours, others = api.sync_payload(self.queue, self.name), api.sync_payload(self.queue, "")
+        told = [one.payload for one in self.db.notifies()]
+        return any(one == ours or not one.startswith(others) for one in told)
 
     def look(self) -> None:
         """See whether we are to end. Raises Stopped."""

@@ -75,7 +75,7 @@ class Loading:
     def run(self) -> None:
         """Load, from state in-copy to catching-up. Raises Anew, Gone, Stopped."""
         table = self._wait_for_role()
-        source = Source(self.job.db, self.cfg, table)
+        source = Source(self.job.db, self.cfg, table, self.job.connections)
         report = self.progress.report
         self.progress.report = self._reported(report)
         try:
@@ -83,7 +83,7 @@ class Loading:
             self._load(source, table)
         finally:
             self.progress.report = report
-            source.close()
+            source.end()
 
     def _reported(self, inner: Callable[[Progress], None]) -> Callable[[Progress], None]:
         """Look at the state as often as progress is told."""
@@ -153,13 +153,9 @@ class Loading:
             self._by_pieces(source, work, exported)
             dest = self.job.db
         else:
-            dest = self.job.new_connection()
+            dest = self.job.loading("load")
             self._at_once(source, dest, work, handler, empty=way.empties and not way.drops)
-        try:
-            self._done(dest, start)
-        finally:
-            if dest is not self.job.db:
-                dest.close()
+        self._done(dest, start)
 
     def _choose(self, table: TableInfo, ours: Relation, handler: Handler) -> Way:
         keep = table.attrs.get("skip_truncate", "0") not in {"", "0"}
@@ -214,7 +210,6 @@ class Loading:
     def _at_once(
         self, source: Source, dest: Database, work: Work, handler: Handler, *, empty: bool
     ) -> None:
-        session.open_dest(dest)
         encoding = "UTF8" if handler.maps_rows else session.server_encoding(source.rows)
         session.use_encoding(source.rows, dest, encoding)
         if empty:

@@ -20,6 +20,7 @@ from skytools.core.service import Context
 from skytools.daemons.londiste.config import LondisteConfig
 from skytools.daemons.londiste.copy import finish
 from skytools.daemons.londiste.copy.catchup import CatchUp
+from skytools.daemons.londiste.copy.connections import Connections
 from skytools.daemons.londiste.copy.job import Anew, Gone, Job, Stopped
 from skytools.daemons.londiste.copy.loading import Loading, connections
 from skytools.daemons.londiste.copy.progress import Bar, Progress
@@ -32,31 +33,31 @@ log = logging.getLogger("skytools")
 PROGRESS, OVER = "progress", "over"
 
 
-def copy_table(ctx: Context, cfg: LondisteConfig, table: str, progress: Progress) -> bool:
+def copy_table(job: Job, progress: Progress) -> bool:
     """Copy a table until the worker has it; false: it is to begin anew, or to be left.
 
-    Raises SkytoolsError for what should be tried again later.
+    The connections are closed then. Raises SkytoolsError for what should be tried again later.
     """
-    job = Job(ctx, cfg, table)
+    done = False
     try:
         job.begin()
-        try:
-            _phases(job, progress)
-        except Anew as exc:
-            log.info("%s", exc)
-            return False
-        except Gone as exc:
-            log.info("%s", exc)
-            finish.drop_consumers(job.db, cfg)
-            return False
-        except Stopped:
-            return False
+        _phases(job, progress)
         progress.enter("in sync")
-        finish.drop_consumers(job.db, cfg)
-        tidy(ctx, cfg)
-        return True
+        finish.drop_consumers(job.db, job.cfg, job.connections, only=job.consumer)
+        job.release()
+        done = True
+    except Anew as exc:
+        log.info("%s", exc)
+    except Gone as exc:
+        log.info("%s", exc)
+        job.db.rollback()
+        finish.drop_consumers(job.db, job.cfg, job.connections)
+    except Stopped:
+        log.debug("%s: stopped", job.name)
     finally:
-        job.close()
+        if not done:
+            job.connections.close()
+    return done
 
 
 def _phases(job: Job, progress: Progress) -> None:
@@ -87,23 +88,24 @@ def _phases(job: Job, progress: Progress) -> None:
     job.tell("in sync")
 
 
-def tidy(ctx: Context, cfg: LondisteConfig) -> None:
+def tidy(cfg: LondisteConfig, connections: Connections) -> None:
     """Bring foreign keys back, forget consumers of copies that are over."""
-    local = ctx.new_database("db", cfg.db)
-    try:
-        finish.drop_consumers(local, cfg)
-        finish.restore_fkeys(local, cfg.queue_name)
-    finally:
-        local.close()
+    local = connections.get("tidy", "db", cfg.db, "")
+    finish.drop_consumers(local, cfg, connections)
+    finish.restore_fkeys(local, cfg.queue_name)
 
 
 def watch(ctx: Context, cfg: LondisteConfig, table: str, stream: TextIO) -> int:
     """Copy a table for somebody at a terminal; the exit code."""
     bar = Bar(stream) if stream.isatty() else None
     report = bar.draw if bar else lambda _: None
+    connections = Connections()
     try:
-        done = copy_table(ctx, cfg, table, Progress(table, report=report))
+        done = copy_table(Job(ctx, cfg, table, connections), Progress(table, report=report))
+        if done:
+            tidy(cfg, connections)
     finally:
+        connections.close()
         if bar:
             bar.end()
     return 0 if done else 1
@@ -153,15 +155,18 @@ def run_child() -> int:
     cfg = from_json(sys.stdin.readline())
     ctx = Context(job_name=cfg.job_name)
     ctx.signals.install()
+    connections = Connections()
     while not ctx.stopping and (line := sys.stdin.readline()):
         table = line.rstrip("\n")
         fault = ""
         try:
             if table:
-                copy_table(ctx, cfg, table, Progress(table, report=tell_worker))
+                job = Job(ctx, cfg, table, connections)
+                copy_table(job, Progress(table, report=tell_worker))
             else:
-                tidy(ctx, cfg)
+                tidy(cfg, connections)
         except SkytoolsError as exc:
+            connections.close()
             fault = str(exc).replace("\n", " ") or type(exc).__name__
         _say(f"{OVER} {fault}")
     return 0

@@ -15,7 +15,7 @@ from skytools.core.db import Database, sql
 from skytools.core.errors import TransientError
 from skytools.core.faultpoint import reach
 from skytools.daemons.londiste import api, copies
-from skytools.daemons.londiste.copy import session, structure
+from skytools.daemons.londiste.copy import structure
 from skytools.daemons.londiste.copy.job import POLL_SECONDS, Anew, Job
 from skytools.daemons.londiste.names import ident
 from skytools.daemons.londiste.states import CATCHING_UP, State
@@ -84,7 +84,6 @@ def _end(pool: ThreadPoolExecutor, databases: list[Database]) -> None:
 def _build(job: Job, statement: str, db: Database) -> None:
     """Run one statement; it leaves the list in the same transaction."""
     try:
-        session.open_dest(db)
         db.execute(statement).close()
         _done(job, db, statement)
     finally:
@@ -99,7 +98,7 @@ def _done(job: Job, db: Database, statement: str) -> None:
     left = structure.without(row.dropped_ddl, statement)
     api.set_table_struct(db, job.queue, job.name, left)
     if left is None:
-        api.announce_sync(db, job.queue)
+        api.announce_sync(db, job.queue, job.name)
     db.commit()
     log.info("%s: %s", job.name, statement)
 

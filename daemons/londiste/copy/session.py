@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Connections of a copy: one snapshot on the source, the role replica on the destination."""
+"""Sessions of a copy: one snapshot on the source, the role replica on the destination."""
 
 from __future__ import annotations
 
@@ -21,6 +21,25 @@ EXACT_FLOATS_VERSION = 120000
 BESIDE_LOCK_TIMEOUT = "2s"
 
 
+def for_reading(db: Database) -> None:
+    """Make the settings of a session that reads the source; commits them."""
+    digits = 1 if db.server_version >= EXACT_FLOATS_VERSION else 3
+    _settings(db, digits)
+    db.commit()
+
+
+def for_loading(db: Database) -> None:
+    """Make the settings of a session that loads; commits them."""
+    _settings(db, 1)
+    as_replica(db)
+    db.commit()
+
+
+def _settings(db: Database, digits: int) -> None:
+    db.query(_UNLIMITED)
+    db.execute(_FORMATS.format(digits=digits)).close()
+
+
 def open_source(db: Database, snapshot: str | None = None) -> None:
     """Begin the transaction that reads, with the snapshot of another one when that is given.
 
@@ -28,23 +47,11 @@ def open_source(db: Database, snapshot: str | None = None) -> None:
     another connection of the copy, and we behind him, for ever, and all who write to it with us.
     No server sees that as a deadlock. The copy lets go of all, and begins anew.
     """
-    db.close()
-    db.query(_UNLIMITED)
-    digits = 1 if db.server_version >= EXACT_FLOATS_VERSION else 3
-    db.execute(_FORMATS.format(digits=digits)).close()
-    db.commit()
+    db.rollback()
     db.execute("set transaction isolation level repeatable read, read only").close()
     if snapshot is not None:
         db.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(snapshot))).close()
         db.execute(f"set local lock_timeout to '{BESIDE_LOCK_TIMEOUT}'").close()
-
-
-def open_dest(db: Database) -> None:
-    """Make the settings of a session that loads; commits them."""
-    db.query(_UNLIMITED)
-    db.execute(_FORMATS.format(digits=1)).close()
-    as_replica(db)
-    db.commit()
 
 
 def as_replica(db: Database) -> None:

@@ -21,10 +21,11 @@ from dataclasses import dataclass
 
 from skytools.core.db import Database
 from skytools.core.errors import DatabaseError, SkytoolsError, TransientError
-from skytools.daemons.londiste import api
+from skytools.daemons.londiste import copies
 from skytools.daemons.londiste.api import TableInfo
 from skytools.daemons.londiste.config import LondisteConfig
 from skytools.daemons.londiste.copy import session
+from skytools.daemons.londiste.copy.connections import Connections
 from skytools.daemons.londiste.states import Snapshot, Stage, State
 from skytools.daemons.londiste.upstream import Upstream
 from skytools.pgq import api as pgq
@@ -82,7 +83,9 @@ class Source:
     `local` is the node's own database. Connections are made when they are needed.
     """
 
-    def __init__(self, local: Database, cfg: LondisteConfig, table: TableInfo) -> None:
+    def __init__(
+        self, local: Database, cfg: LondisteConfig, table: TableInfo, connections: Connections
+    ) -> None:
         self.local = local
         self.cfg = cfg
         self.queue = cfg.queue_name
@@ -91,22 +94,16 @@ class Source:
         self.worker = self._worker()
         name, location = self._choose()
         self.name = name
-        self.rows = Database(f"source {name}", location, application_name=self.label)
-        self.facts = self._beside(name, location)
+        self.rows = connections.get(
+            "rows", f"source {name}", location, table.name, setup=session.for_reading
+        )
+        self.facts = connections.beside(name, location, table.name)
         self.provider = (
             self.facts
             if name == self.worker.provider_node
-            else self._beside(self.worker.provider_node, self._reach(self.worker))
+            else connections.beside(self.worker.provider_node, self._reach(self.worker), table.name)
         )
         self._start_tick = 0
-
-    @property
-    def label(self) -> str:
-        """How the connections of the copy are named on the servers."""
-        return f"londiste copy {self.table.name}"[:63]
-
-    def _beside(self, name: str, location: str) -> Database:
-        return Database(f"node {name}", location, autocommit=True, application_name=self.label)
 
     def _worker(self) -> NodeState:
         state = node.worker_state(self.local, self.queue)
@@ -143,10 +140,9 @@ class Source:
             )
         return wanted, self._full(members[wanted].location)
 
-    def close(self) -> None:
-        """Drop the connections."""
-        for db in (self.rows, self.facts, self.provider):
-            db.close()
+    def end(self) -> None:
+        """Let go of the snapshot."""
+        self.rows.rollback()
 
     # before the snapshot
 
@@ -168,9 +164,9 @@ class Source:
         pgq.register_consumer_at(self.provider, self.queue, self.consumer, tick)
 
     def _check_table(self, db: Database, state: NodeState) -> None:
-        found = api.table(db, self.queue, self.table.name)
+        found = copies.local_table(db, self.queue, self.table.name)
         where = f"{self.table.name} at node {self.name}"
-        if found is None or not found.local:
+        if found is None:
             raise NotYet(f"{where} is not there; add it there, or choose another copy_node")
         if State.parse(found.state).stage is not Stage.OK:
             raise NotYet(f"{where} is not in sync yet")

@@ -62,8 +62,9 @@ def main() -> int:
 def _load(order: Order) -> None:
     source = Database("source", order.source, application_name=order.name)
     dest = Database("db", order.dest, application_name=order.name)
+    source.on_connect(session.for_reading)
+    dest.on_connect(session.for_loading)
     session.open_source(source, order.snapshot)
-    session.open_dest(dest)
     session.use_encoding(source, dest, order.encoding)
     for line in sys.stdin:
         told = _Told()

@@ -37,7 +37,7 @@ begin
     insert into londiste.table_info as t (queue_name, table_name, local, merge_state, table_attrs, dest_table)
     values (i_queue_name, i_table_name, true, i_state, i_table_attrs, nullif(i_dest_table, i_table_name))
     on conflict (queue_name, table_name) do update
-       set local = true, merge_state = excluded.merge_state, custom_snapshot = null, dropped_ddl = null,
+       set local = true, merge_state = excluded.merge_state, custom_snapshot = null, dropped_ddl = null, copy_error = null,
            table_attrs = excluded.table_attrs, dest_table = excluded.dest_table;
     if i_node_type = 'root' then
         perform londiste.root_notify_change(i_queue_name, 'londiste.add-table', i_table_name);

@@ -30,7 +30,7 @@ begin
     if i_merge_state is null then
         perform londiste._restore_dropped_ddl(i_queue_name, fq);
     end if;
-    update londiste.table_info t set custom_snapshot = i_snapshot, merge_state = i_merge_state
+    update londiste.table_info t set custom_snapshot = i_snapshot, merge_state = i_merge_state, copy_error = null
      where t.queue_name = i_queue_name and t.table_name = fq and t.local;
     if found then
         ret_code := 200;

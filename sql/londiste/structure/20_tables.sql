@@ -19,6 +19,8 @@ create table if not exists londiste.table_info (
     table_attrs text,
     -- Name here, where it is not table_name.
     dest_table text,
+    -- What the copy has failed with last; gone as soon as it is a step further.
+    copy_error text,
     constraint table_info_pkey primary key (queue_name, table_name),
     constraint table_info_queue_name_fkey foreign key (queue_name)
         references pgq_node.node_info (queue_name) on delete cascade,

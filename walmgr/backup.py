@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import time
@@ -20,7 +19,7 @@ from skytools.walmgr.errors import ProgramError
 from skytools.walmgr.expire import expire
 from skytools.walmgr.files import make_folder
 from skytools.walmgr.hooks import run_hook
-from skytools.walmgr.postgres import Programs, Server, ask_server
+from skytools.walmgr.postgres import Programs, Server, ask_server, read_control
 from skytools.walmgr.remote import clean_environment
 from skytools.walmgr.sets import (
     FACTS,
@@ -29,15 +28,28 @@ from skytools.walmgr.sets import (
     VERIFIED,
     BackupSet,
     chain_of,
+    folder_size,
     list_sets,
     manifest_facts,
     stamp,
 )
 from skytools.walmgr.site import Site
 from skytools.walmgr.store import sync_folder
-from skytools.walmgr.wal import HISTORY, Segment, WalError, kind_of
+from skytools.walmgr.wal import HISTORY, Segment, WalError, format_lsn, kind_of
 
 FIRST_INCREMENTAL = 17
+# Each must begin where another ends, but for the one that the position is in.
+SUMMARIES = """
+with wanted as (select %s::pg_lsn as start),
+summary as (
+    select start_lsn, end_lsn, start_lsn <= start as first
+    from pg_available_wal_summaries(), wanted where end_lsn > start
+)
+select coalesce(
+    bool_and(first or exists (select from summary before where before.end_lsn = summary.start_lsn)),
+    (select summarized_lsn <= start from pg_get_wal_summarizer_state(), wanted)
+) from summary
+"""
 FIRST_PACKING = 15
 NO_SUPPORT = "does not support compression"  # a program built without a library
 TIMELINE = "select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int"
@@ -132,6 +144,10 @@ def parent_for(site: Site, database: Database, server: Server) -> BackupSet | No
         why = "there is no set to begin from"
     elif sets[-1].timeline != int(database.value(TIMELINE)):
         why = "the timeline has changed since the last set"
+    elif not _summarized(database, sets[-1].start):
+        why = "summaries of WAL since the last set are missing"
+    elif _checksums_changed(site, database, server, sets[-1]):
+        why = "data checksums were switched since the last set"
     if why:
         site.say(f"the backup is a full one: {why}")
         return None
@@ -139,8 +155,21 @@ def parent_for(site: Site, database: Database, server: Server) -> BackupSet | No
     return sets[-1]
 
 
+def _summarized(database: Database, start: int) -> bool:
+    """Whether the server has summaries from a position on, or is still to make them."""
+    return bool(database.value(SUMMARIES, [format_lsn(start)]))
+
+
+def _checksums_changed(site: Site, database: Database, server: Server, one: BackupSet) -> bool:
+    """Whether pages of the server and of a set differ in having checksums."""
+    control = read_control(site.programs(server.major), one.data)
+    return control.checksums is not bool(database.value("show data_checksums") == "on")
+
+
 def full_is_due(site: Site) -> bool:
-    """Whether the last full set is older than full_interval."""
+    """Whether the last full set is older than full_interval; never if they are for ever."""
+    if site.cfg.incremental_forever:
+        return False
     full = [one.finished for one in site.sets() if one.complete and not one.parent]
     return not full or time.time() - max(full) >= site.cfg.full_interval * 3600
 
@@ -263,11 +292,3 @@ def _admit_own_wal(site: Site, one: BackupSet) -> None:
         whole = len(path.name) == 24 and Segment.parse(path.name, one.segment_size).end <= one.stop
         if whole or kind == HISTORY:
             site.archive.admit(str(path), path.name)
-
-
-def folder_size(path: Path) -> int:
-    """Return the bytes of all files below a folder."""
-    total = 0
-    for folder, _, names in os.walk(path):
-        total += sum((Path(folder) / name).lstat().st_size for name in names)
-    return total

@@ -129,6 +129,10 @@ class WalmgrConfig(DaemonConfig):
     full_interval: float = option(
         168.0, "With incremental: a full one so long after the last full.", unit="h", min=0
     )
+    incremental_forever: bool = option(
+        False, "With incremental: a full one only when it must be; the oldest set that is kept is "
+        "made whole, and those it was based on go.",
+    )  # fmt: skip
     backup_rate: str = option("", "Most that a backup reads from the server a second, as 20M.")
     backup_compression: str = option(
         "none", "How a backup comes over the network, for a slow link: the server packs, we unpack "

@@ -13,6 +13,7 @@ from skytools.walmgr.errors import ProgramError
 from skytools.walmgr.hooks import run_hook
 from skytools.walmgr.points import Ledger
 from skytools.walmgr.retention import Decision, decide, wal_floor
+from skytools.walmgr.rollup import roll_up
 from skytools.walmgr.sets import BackupSet, list_sets
 from skytools.walmgr.site import Site
 from skytools.walmgr.store import sync_folder
@@ -29,9 +30,17 @@ def plan_expiry(site: Site, sets: Iterable[BackupSet]) -> list[Decision]:
 def expire(site: Site) -> None:
     """Remove what retention does not keep, then WAL that no kept set and no standby needs.
 
-    The caller holds the backup lock. Raises ProgramError when a hook forbids it.
+    The caller holds the backup lock. Raises ProgramError when a hook forbids it, or when a set
+    could not be made whole: then those that it is based on stay.
     """
     _sweep(site)
+    try:
+        roll_up(site, time.time())
+    finally:
+        _expire(site)
+
+
+def _expire(site: Site) -> None:
     # With the lock in our hands, whatever still claims to be made is what a killed one has left.
     sets = {one.name: one for one in list_sets(site.cfg.sets, running=False)}
     decisions = plan_expiry(site, sets.values())

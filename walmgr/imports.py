@@ -17,11 +17,18 @@ from pathlib import Path
 
 from skytools.core.errors import SkytoolsError, UsageError
 from skytools.walmgr import codec, postgres
-from skytools.walmgr.backup import folder_size
 from skytools.walmgr.datadir import copy_folder
 from skytools.walmgr.errors import RefusedError
 from skytools.walmgr.pair import Step
-from skytools.walmgr.sets import OK, VERIFIED, BackupSet, label_facts, manifest_facts, stamp
+from skytools.walmgr.sets import (
+    OK,
+    VERIFIED,
+    BackupSet,
+    folder_size,
+    label_facts,
+    manifest_facts,
+    stamp,
+)
 from skytools.walmgr.site import Site
 from skytools.walmgr.store import sync_folder
 from skytools.walmgr.wal import BACKUP, Segment, WalError, kind_of, parse_lsn

@@ -62,12 +62,16 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of a set, and why; `wal`: whether all WAL from it on stays too."""
+    """What becomes of a set, and why.
+
+    `wal`: whether all WAL from it on stays too. `wanted`: for itself, not for sets based on it.
+    """
 
     name: str
     keep: bool
     why: str
     wal: bool = False
+    wanted: bool = False
 
 
 def decide(sets: Iterable[Candidate], policy: Policy, now: float) -> list[Decision]:
@@ -90,11 +94,13 @@ def decide(sets: Iterable[Candidate], policy: Policy, now: float) -> list[Decisi
     onward = set(reasons)
     for number, period in ((policy.daily, _DAY), (policy.weekly, _WEEK), (policy.monthly, _MONTH)):
         _keep_newest_of(complete, number, period, reasons)
+    wanted = set(reasons)
     _keep_parents(ordered, reasons)
     return [
         Decision(
             one.name, one.name in reasons, reasons.get(one.name) or _why_not(one),
             one.name in onward or (one.name in reasons and not one.own_wal),
+            one.name in wanted,
         )
         for one in ordered
     ]  # fmt: skip

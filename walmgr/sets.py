@@ -9,6 +9,7 @@ tablespaces in `tmpspc`) are seen too.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -188,3 +189,11 @@ def manifest_facts(path: Path) -> dict[str, Any]:
         }
     except (ValueError, KeyError, IndexError) as exc:
         raise WalError(f"{path} is no backup manifest: {exc!r}") from exc
+
+
+def folder_size(path: Path) -> int:
+    """Return the bytes of all files below a folder."""
+    total = 0
+    for folder, _, names in os.walk(path):
+        total += sum((Path(folder) / name).lstat().st_size for name in names)
+    return total

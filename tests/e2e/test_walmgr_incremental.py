@@ -3,18 +3,21 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from skytools.core.pgserver import PrivateServer
 from tests.fixtures.wait import wait_until
 from tests.fixtures.walmgr import Hosts, MakeHosts
+from tests.fixtures.walmgr_sets import sets
 
-
-def sets(hosts: Hosts) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = json.loads(hosts.good("listbackups", "--json").out)
-    return found
+FAILING_VERIFY = """\
+#!/bin/sh
+case "$*" in *.rolling-*)
+    echo "pg_verifybackup: damaged" >&2
+    exit 1;;
+esac
+exec {bindir}/pg_verifybackup "$@"
+"""
 
 
 def test_a_server_that_cannot_gets_a_full_backup_and_is_told_why(make_hosts: MakeHosts) -> None:
@@ -62,6 +65,73 @@ def test_incremental_sets_are_restored_and_end_with_the_timeline(make_hosts: Mak
     assert left["parent"] == ""
     hosts.sql(hosts.standby).execute("insert into t values (4)")
     _restored(hosts, "two", [1, 2, 3])
+
+
+@pytest.mark.pg(">=17")
+def test_incremental_for_ever_rolls_the_oldest_set_into_a_full_one(make_hosts: MakeHosts) -> None:
+    hosts = make_hosts(settings={"archive_mode": "on", "summarize_wal": "on"})
+    hosts.write_ini(incremental="1", incremental_forever="1", full_interval="0", keep_backups="2")
+    hosts.good("setup")
+    database = hosts.sql(hosts.primary)
+    database.execute(f"create tablespace other location '{hosts.folder('space')}'")
+    database.execute("create table t (id int) tablespace other")
+    database.execute("create table big as select generate_series(1, 300000) id")
+    for number in range(3):
+        hosts.good("backup")
+        database.execute("insert into t values (%s)", [number])
+    first, second = sets(hosts)
+    assert [first["parent"], second["parent"]] == ["", first["name"]]
+    _a_set_that_cannot_be_verified_takes_no_place(hosts)
+    hosts.good("expire")
+    second, third = sets(hosts)
+    assert [second["parent"], third["parent"]] == ["", second["name"]]
+    assert second["state"] == "verified"
+    assert int(str(second["size"])) > 2 * int(str(third["size"]))
+
+    # Killed between two renames: neither has the name.
+    path = hosts.data / str(second["name"])
+    path.rename(hosts.data / f".rolling-{path.name}")
+    hosts.good("expire")
+    assert [one["name"] for one in sets(hosts)] == [second["name"], third["name"]]
+    assert not [one for one in hosts.data.glob(".r*") if one.is_dir()]
+    _restored(hosts, "newest", [0, 1, 2, 9])
+    _restored(hosts, "older", [0, 1], "--immediate", str(second["name"]))
+    _without_summaries_a_full_one_is_made(hosts)
+
+
+def _a_set_that_cannot_be_verified_takes_no_place(hosts: Hosts) -> None:
+    """Those that it is based on stay."""
+    before = [(one["name"], one["parent"], one["state"]) for one in sets(hosts)]
+    bindir = hosts.folder("programs")
+    for path in hosts.primary.bindir.iterdir():
+        if path.name != "pg_verifybackup":
+            (bindir / path.name).symlink_to(path)
+    program = bindir / "pg_verifybackup"
+    program.write_text(FAILING_VERIFY.format(bindir=hosts.primary.bindir))
+    program.chmod(0o755)
+    hosts.write_ini(slave_bin=str(bindir))
+    hosts.sql(hosts.primary).execute("insert into t values (9)")
+    failed = hosts.walmgr("backup")
+    assert (failed.code, "pg_verifybackup: damaged" in failed.err) == (1, True), failed.err
+    *same, new = ((one["name"], one["parent"], one["state"]) for one in sets(hosts))
+    assert same == before
+    assert new[1:] == (before[-1][0], "verified")
+    assert not [one for one in hosts.data.glob(".r*") if one.is_dir()]
+    hosts.write_ini(slave_bin=str(hosts.primary.bindir))
+
+
+def _without_summaries_a_full_one_is_made(hosts: Hosts) -> None:
+    database = hosts.sql(hosts.primary)
+    database.execute("insert into t values (10)")
+    database.execute("checkpoint")
+    query = "select summarized_lsn > %s::pg_lsn from pg_get_wal_summarizer_state()"
+    start = sets(hosts)[-1]["start"]
+    wait_until(lambda: database.value(query, [start]), what=f"a summary beyond {start}")
+    for path in (hosts.primary.datadir / "pg_wal" / "summaries").iterdir():
+        path.unlink()
+    told = hosts.good("backup").out
+    assert "the backup is a full one: summaries of WAL since the last set are missing" in told
+    assert sets(hosts)[-1]["parent"] == ""
 
 
 def _restored(hosts: Hosts, name: str, wanted: list[int], *options: str) -> None:

@@ -61,16 +61,17 @@ begin
         return;
     end if;
     for other in
-        with relatives as (
-            select relid, true as is_part from pg_partition_tree(rel) where relid <> rel
+        -- Names first: not one look into the catalog for each table of the set.
+        with relatives as materialized (
+            select londiste._fqname(relid) as name, true as is_part from pg_partition_tree(rel) where relid <> rel
              union all
-            select relid, false from pg_partition_ancestors(rel) where relid <> rel
+            select londiste._fqname(relid), false from pg_partition_ancestors(rel) where relid <> rel
              union all
-            select rel::regclass, null
+            select londiste._fqname(rel), null
         )
         select t.table_name, r.is_part
           from relatives r
-          join londiste.table_info t on coalesce(t.dest_table, t.table_name) = londiste._fqname(r.relid)
+          join londiste.table_info t on coalesce(t.dest_table, t.table_name) = r.name
          where t.queue_name = i_queue_name and t.local and t.table_name <> i_table_name
            and case when r.is_part is null then node.node_type = 'root' else not opts.no_triggers end
          order by t.nr

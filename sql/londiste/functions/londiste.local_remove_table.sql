@@ -45,7 +45,7 @@ begin
         perform londiste.local_remove_seq(i_queue_name, s.seq_name)
            from londiste.seq_info s
           where s.queue_name = i_queue_name and s.local
-            and londiste.find_seq_oid(s.seq_name) in (select f.seq from londiste._owned_seqs(dest) f);
+            and s.seq_name in (select londiste._fqname(f.seq) from londiste._owned_seqs(dest) f);
     end if;
     if node_type = 'root' then
         delete from londiste.table_info t where t.queue_name = i_queue_name and t.table_name = fq;
@@ -53,7 +53,7 @@ begin
     else
         update londiste.table_info t
            set local = false, merge_state = null, custom_snapshot = null, dropped_ddl = null, table_attrs = null,
-               dest_table = null
+               dest_table = null, copy_error = null
          where t.queue_name = i_queue_name and t.table_name = fq;
         perform londiste._keep_triggers(dest);
     end if;

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from skytools.walmgr.config import WalmgrConfig
+from skytools.walmgr.coverage import when
 from skytools.walmgr.facts import Facts, newest_complete
 from skytools.walmgr.sync import REMOTE_APPLY
 
@@ -79,7 +80,9 @@ def _standby(facts: Facts) -> Iterator[Finding]:
         text = "the standby does not stream from the primary"
         yield Finding(WARNING, text, "look into its log; pg_hba.conf must allow replication")
     if standby["pause_state"] != "not paused":
-        yield Finding(WARNING, "replay on the standby is paused", "`continue` resumes it")
+        end = standby.get("pause_until")
+        text = "replay on the standby is paused" + (f" until {when(end)}" if end else "")
+        yield Finding(WARNING, text, "`continue` resumes it")
     elif float(standby["replay_seconds"] or 0) > REPLAY_SECONDS:
         text = f"replay on the standby is {float(standby['replay_seconds']):.0f} s behind"
         yield Finding(WARNING, text, "look for long queries there")

@@ -16,11 +16,10 @@ from skytools.core.arguments import Parser, overrides_of
 from skytools.core.cli import Output, guard
 from skytools.core.config import load
 from skytools.core.errors import SkytoolsError, UsageError
-from skytools.walmgr import init, legacy, reach, setverbs, verbs
+from skytools.walmgr import init, legacy, pausing, reach, setverbs, verbs
 from skytools.walmgr.boot import Promotion, boot, switchover
 from skytools.walmgr.check import WORDS, check
 from skytools.walmgr.config import SERVICE, WalmgrConfig
-from skytools.walmgr.errors import RefusedError
 from skytools.walmgr.facts import gather
 from skytools.walmgr.link import Place
 from skytools.walmgr.recover import plan_restore, restore
@@ -187,17 +186,6 @@ def _rejoin(site: Site, opts: Options) -> int:
     return 0
 
 
-def _pause(site: Site, opts: Options) -> int:
-    """Pause or resume replay. Source: the verbs pause and continue of Skytools 3."""
-    standby = site.answering_standby()
-    if standby is None or not standby.value("select pg_is_in_recovery()"):
-        raise RefusedError("the standby does not answer, or is none: see `status`")
-    verb = "pause" if opts.verb == "pause" else "resume"
-    standby.execute(f"select pg_wal_replay_{verb}()")
-    site.say(f"replay: {standby.value('select pg_get_wal_replay_pause_state()')}")
-    return 0
-
-
 def _check(site: Site, _opts: Options) -> int:
     findings = check(site.cfg, gather(site))
     level = max((one.level for one in findings), default=0)
@@ -250,8 +238,8 @@ VERBS: dict[str, Verb] = {
     "boot": Verb("make the standby the primary, with the last commit", _boot, _force_argument),
     "switchover": Verb("change the roles of primary and standby", _switchover),
     "rejoin": Verb("make the old primary the standby", _rejoin, _force_argument),
-    "pause": Verb("pause replay on the standby", _pause),
-    "continue": Verb("resume replay on the standby", _pause),
+    "pause": Verb("pause replay on the standby", pausing.run_pause, pausing.pause_arguments),
+    "continue": Verb("resume replay on the standby", pausing.run_continue),
     "backup": Verb(
         "make a verified backup set, remove old ones",
         setverbs.run_backup,

@@ -19,6 +19,7 @@ from skytools.walmgr.drill import last_drill
 from skytools.walmgr.facts import gather, is_running, newest_complete, ready_files
 from skytools.walmgr.legacy import place_of
 from skytools.walmgr.metrics import WalmgrMetrics
+from skytools.walmgr.pausing import Resumer
 from skytools.walmgr.postgres import Programs
 from skytools.walmgr.receiver import Receiver, collect
 from skytools.walmgr.remote import clean_environment
@@ -62,6 +63,7 @@ class WalmgrDaemon(Daemon[WalmgrConfig]):
         self.site = Site(cfg, ini_of_process(), program_of_process(), Output())
         self.receiver = Receiver(self.site)
         self.sync = SyncPolicy(cfg)
+        self.resumer = Resumer(self.site)
 
     def _stats(self) -> dict[str, float]:
         """Read the archive's counters; the archive may be another one after a reload."""
@@ -77,6 +79,7 @@ class WalmgrDaemon(Daemon[WalmgrConfig]):
     def close(self) -> None:
         """Stop the receiver; a backup that runs goes on."""
         self.receiver.stop()
+        self.resumer.close()
         self.site.close()
 
     def step(self) -> Pause:
@@ -92,6 +95,8 @@ class WalmgrDaemon(Daemon[WalmgrConfig]):
             raise SkytoolsError(str(exc)) from exc
         except OSError as exc:
             raise SkytoolsError(f"{exc.filename or 'archive'}: {exc.strerror or exc}") from exc
+        if self.resumer.look():
+            self.ctx.log.info("the pause of replay has come to its end")
         self._look()
         self._run_periodic()
         return Pause(ROUND)

@@ -14,7 +14,7 @@ from skytools.core.errors import SkytoolsError
 from skytools.walmgr import postgres
 from skytools.walmgr.coverage import missing_history, missing_segments
 from skytools.walmgr.disk import Disk, look_at_disk
-from skytools.walmgr.files import is_locked
+from skytools.walmgr.files import is_locked, read_json
 from skytools.walmgr.node import Node
 from skytools.walmgr.postgres import Server
 from skytools.walmgr.sets import RUNNING, BackupSet
@@ -23,6 +23,7 @@ from skytools.walmgr.store import CONFLICTS
 from skytools.walmgr.wal import SEGMENT, kind_of
 
 RECEIVER_LOCK = ".receiver.lock"
+PAUSE_END = "pause.json"
 
 PRIMARY_QUERY = """
 select pg_current_wal_flush_lsn()::text as flush, extract(epoch from clock_timestamp()) as now,
@@ -120,7 +121,14 @@ def _standby(site: Site) -> dict[str, Any] | None:
     if database is None:
         return None
     server = postgres.ask_server(database)
-    return {**_server(server), **(_row(database, STANDBY_QUERY) or {})}
+    found = {**_server(server), **(_row(database, STANDBY_QUERY) or {})}
+    return {**found, "pause_until": paused_until(site)}
+
+
+def paused_until(site: Site) -> float | None:
+    """Return when a pause of replay ends by itself, None when it has no end."""
+    until = read_json(site.cfg.home / PAUSE_END).get("until")
+    return None if until is None else float(until)
 
 
 def _archive(site: Site, sets: list[BackupSet]) -> dict[str, Any]:

@@ -97,6 +97,11 @@ class WalmgrMetrics:
                 drill.seconds if drill and drill.good else None,
             ),
             "standby_in_recovery": ("Whether it is a standby.", standby.get("in_recovery")),
+            "standby_replay_paused": (
+                "Whether replay stands still.",
+                float(standby["pause_state"] != "not paused")
+                if standby.get("pause_state") else None,
+            ),
             "standby_replay_lag_seconds": (
                 "How far replay is behind.", standby.get("replay_seconds")),
             "standby_replay_lag_bytes": (

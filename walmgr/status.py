@@ -40,8 +40,10 @@ def _standby(facts: Facts) -> str:
         return f"is a primary, timeline {standby['timeline']}"
     behind = facts.senders.get("walmgr_standby", {}).get("behind")
     lost = "" if behind is None else f"; {behind} bytes are not there yet"
+    end = standby.get("pause_until")
+    pause = standby["pause_state"] + (f" until {when(end)}" if end else "")
     return (
-        f"{standby['stream'] or 'does not stream'}, {standby['pause_state']}, replayed "
+        f"{standby['stream'] or 'does not stream'}, {pause}, replayed "
         f"{standby['replayed']}, {float(standby['replay_seconds'] or 0):.1f} s behind{lost}"
     )
 

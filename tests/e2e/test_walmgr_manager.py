@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import time
 import urllib.request
 from pathlib import Path
 
@@ -73,6 +75,7 @@ def test_the_service_lives_under_scriptmgr_and_prometheus_sees_it(
     hosts.good("metrics", "--to", written)
     _is_for_node_exporter(written, job)
     assert hosts.walmgr("metrics", "--to", hosts.root / "nowhere" / "x.prom").code == 1
+    _a_pause_ends_by_itself(hosts)
     # A fork of it that has not become another program yet looks like it.
     (service,) = wait_until(lambda: found if len(found := services(hosts)) == 1 else [])
     os.kill(service, signal.SIGKILL)
@@ -81,6 +84,24 @@ def test_the_service_lives_under_scriptmgr_and_prometheus_sees_it(
     assert '"archive"' in manager.status().out
     manager.program.stop()
     assert services(hosts) == []
+
+
+def _a_pause_ends_by_itself(hosts: Hosts) -> None:
+    """The service goes on; `continue` and a pause without end take the end away."""
+    standby = hosts.sql(hosts.standby)
+    state = "select pg_get_wal_replay_pause_state()"
+    assert hosts.walmgr("pause", "--for", "soon").code == 2
+    told = json.loads(hosts.good("pause", "--for", "1h", "--json").out)
+    assert 3500 < told["until"] - time.time() <= 3600
+    assert "is paused until 2" in hosts.walmgr("check").out
+    assert "goes on by itself" not in hosts.good("pause").out
+    hosts.good("pause", "--for", "1h")
+    hosts.good("continue")
+    assert standby.value(state) == "not paused"
+    assert "goes on by itself" not in hosts.good("pause").out
+    hosts.good("pause", "--for", "1s")
+    wait_until(lambda: standby.value(state) == "not paused", what="replay goes on")
+    wait_until(lambda: not (hosts.data / "pause.json").exists())
 
 
 def _is_for_node_exporter(path: Path, job: str) -> None:

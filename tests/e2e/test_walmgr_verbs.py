@@ -34,6 +34,8 @@ def test_a_drill_proves_the_newest_set_or_tells(make_hosts: MakeHosts) -> None:
 
 
 def _pause_and_continue(hosts: Hosts) -> None:
+    refused = hosts.walmgr("pause", "--for", "5")
+    assert (refused.code, "the service does not run" in refused.err) == (3, True)
     assert hosts.good("pause").out.startswith("replay: pause")
     texts = {one["text"] for one in json.loads(hosts.walmgr("check", "--json").out)}
     assert "replay on the standby is paused" in texts

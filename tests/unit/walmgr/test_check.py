@@ -63,6 +63,11 @@ def test_nothing_is_said_when_all_is_well() -> None:
         ({"standby__system_id": 6}, CRITICAL, "the standby is of another cluster"),
         ({"standby__stream": None}, WARNING, "does not stream"),
         ({"standby__pause_state": "paused"}, WARNING, "is paused"),
+        (
+            {"standby__pause_state": "paused", "standby__pause_until": NOW},
+            WARNING,
+            "is paused until 2027-01-15 08:00",
+        ),
         ({"standby__replay_seconds": 900}, WARNING, "900 s behind"),
         ({"receiver_runs": False}, CRITICAL, "the receiver does not run"),
         ({"slot": None}, CRITICAL, "the replication slot is missing"),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 
 from argparse_manpage.manpage import Manpage
@@ -42,6 +43,8 @@ def manpage(parser: argparse.ArgumentParser, short: str, exits: str) -> str:
     # Its parts become sections of their own, in the place of one named "comments".
     epilog, parser.epilog = parser.epilog or "", None
     parser.man_short_description = short  # type: ignore[attr-defined]
+    # Where argparse breaks a line depends on the terminal and on Python's version; roff does it.
+    os.environ["COLUMNS"] = "10000"
     page = Manpage(parser, {"project_name": "skytools", "version": skytools.__version__})
     lines = str(page).splitlines()
     parser.epilog = epilog

@@ -7,7 +7,6 @@ Values are interpolated when a key is read, not when the file is, because a file
 
 from __future__ import annotations
 
-import ast
 import configparser
 import socket
 from collections.abc import Mapping
@@ -35,14 +34,16 @@ class IniFile:
             comment_prefixes=("#", ";"),
             inline_comment_prefixes=None,
         )
+        text = ""
         try:
-            self._parser.read_string(_read(self.path), source=str(self.path))
+            text = _read(self.path)
+            self._parser.read_string(text, source=str(self.path))
         except OSError as exc:
             raise self._fault(f"cannot be read: {exc.strerror}") from exc
         except UnicodeDecodeError as exc:
             raise self._fault(f"is not UTF-8 text (byte {exc.start})") from exc
         except configparser.Error as exc:
-            raise self._fault(_parse_fault(exc)) from exc
+            raise self._fault(_parse_fault(exc, text)) from exc
 
     def _fault(self, text: str, section: str = "", key: str = "") -> ConfigError:
         return ConfigError.single(str(self.path), section, key, text)
@@ -115,15 +116,16 @@ def _read(path: Path, depth: int = 0) -> str:
     return "\n".join(lines)
 
 
-def _parse_fault(exc: configparser.Error) -> str:
+def _parse_fault(exc: configparser.Error, text: str) -> str:
     if isinstance(exc, configparser.DuplicateSectionError):
         return f"line {exc.lineno}: section [{exc.section}] appears twice"
     if isinstance(exc, configparser.DuplicateOptionError):
         return f"line {exc.lineno}: key {exc.option} appears twice in [{exc.section}]"
     if isinstance(exc, configparser.MissingSectionHeaderError):
         return f"line {exc.lineno}: text before the first [section]"
-    if isinstance(exc, configparser.ParsingError):
-        lineno, line = exc.errors[0]
-        text = ast.literal_eval(line).strip()  # configparser keeps the repr
-        return f"line {lineno}: not a 'key = value' line: {text}"
+    if isinstance(exc, configparser.ParsingError) and exc.errors:
+        # The line itself is kept as its repr, or as it is: that depends on Python's version.
+        lineno = exc.errors[0][0]
+        line = text.split("\n")[lineno - 1].strip()
+        return f"line {lineno}: not a 'key = value' line: {line}"
     return str(exc).replace("\n", " ")

@@ -153,7 +153,8 @@ def test_an_idle_database_has_no_ticks_no_wal_and_hardly_a_statement(
         log_size, wal, began = server.log_path.stat().st_size, position(), time.monotonic()
 
         def statements():
-            return server.log_path.read_text()[log_size:].count(f" {db.name} LOG:  duration")
+            told = server.log_path.read_bytes()[log_size:]
+            return told.count(f" {db.name} LOG:  duration".encode())
 
         wait_until(
             lambda: time.monotonic() > began + 4 and statements() >= 1,

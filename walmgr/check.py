@@ -38,7 +38,7 @@ def check(cfg: WalmgrConfig, facts: Facts) -> list[Finding]:
     """Return all findings, the worst first."""
     found = [
         *_primary(facts), *_standby(facts), *_receiver(cfg, facts), *_archive(facts),
-        *_sets(cfg, facts), *_disk(cfg, facts),
+        *_sets(cfg, facts), *_disk(cfg, facts), *_offsite(cfg, facts),
     ]  # fmt: skip
     return sorted(found, key=lambda one: -one.level)
 
@@ -159,3 +159,13 @@ def _disk(cfg: WalmgrConfig, facts: Facts) -> Iterator[Finding]:
         level = CRITICAL if after < FULL_CRITICAL else WARNING
         text = f"the archive's disk will be full in {after / 3600:.0f} h"
         yield Finding(level, text, "make room, or lower retention")
+
+
+def _offsite(cfg: WalmgrConfig, facts: Facts) -> Iterator[Finding]:
+    if facts.offsite is None or not cfg.offsite_interval:
+        return
+    age = facts.moment - (facts.offsite["finished"] or 0.0)
+    if age > 2 * cfg.offsite_interval * 60:
+        pending = facts.offsite["pending"]
+        text = f"the off-site copy is late: {pending} files are not there"
+        yield Finding(WARNING, text, "`offsite` tells why")

@@ -16,7 +16,7 @@ from skytools.core.arguments import Parser, overrides_of
 from skytools.core.cli import Output, guard
 from skytools.core.config import load
 from skytools.core.errors import SkytoolsError, UsageError
-from skytools.walmgr import init, legacy, pausing, reach, setverbs, verbs
+from skytools.walmgr import init, legacy, offsite, pausing, reach, setverbs, verbs
 from skytools.walmgr.boot import Promotion, boot, switchover
 from skytools.walmgr.check import WORDS, check
 from skytools.walmgr.config import SERVICE, WalmgrConfig
@@ -255,6 +255,9 @@ VERBS: dict[str, Verb] = {
         "list what recovery can reach: windows by set and timeline, named restore points",
         reach.run_points,
         reach.points_arguments,
+    ),
+    "offsite": Verb(
+        "copy sets and WAL elsewhere, encrypted, by offsite_command", offsite.run_offsite
     ),
     "drill": Verb("restore the newest set for trial, check it, measure", verbs.run_drill),
     "setup": Verb("set up archiving only", verbs.run_setup, verbs.pair_arguments),

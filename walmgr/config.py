@@ -7,6 +7,7 @@ host also has the archive and the backup sets.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -153,6 +154,17 @@ class WalmgrConfig(DaemonConfig):
     expire_post_hook: str = option("", "Shell command after sets were removed; $SETS are they.")
     hook_tries: int = option(3, "A hook that fails is run so many times.", min=1)
     hook_pause: float = option(10.0, "Time between them.", unit="s", min=0)
+    offsite_command: str = option(
+        "", "Shell command that stores its input elsewhere as $NAME.",
+        example='ssh far "cat > /srv/$NAME.new && mv /srv/$NAME.new /srv/$NAME"',
+    )  # fmt: skip
+    offsite_remove: str = option("", "Shell command that removes $NAME there; default: it stays.")
+    offsite_encrypt: str = option(
+        "", "Who can read it, as age:RECIPIENT or gpg:RECIPIENT, or none.", example="age:age1..."
+    )
+    offsite_interval: float = option(
+        0.0, "The service copies so often; 0: never.", unit="min", min=0
+    )
     drill_interval: float = option(
         0.0, "The service tries a restore so long after the last trial; 0: never.", unit="h", min=0
     )
@@ -177,6 +189,8 @@ class WalmgrConfig(DaemonConfig):
             same = is_local(self.master_host) and is_local(self.slave.partition(":")[0])
             if same and not self.slave:
                 found.append(("slave_data", "is the folder of the primary"))
+        if self.offsite_command and not re.fullmatch("(age|gpg):.+|none", self.offsite_encrypt):
+            found.append(("offsite_encrypt", "must be age:RECIPIENT, gpg:RECIPIENT or none"))
         return found
 
     @property

@@ -15,8 +15,8 @@ from skytools.core.errors import SkytoolsError, TransientError, UsageError
 from skytools.core.service import Context, Daemon, Pause
 from skytools.walmgr import postgres
 from skytools.walmgr.config import SERVICE, WalmgrConfig
-from skytools.walmgr.drill import last_drill
-from skytools.walmgr.facts import gather, is_running, newest_complete, ready_files
+from skytools.walmgr.drill import Drill, last_drill
+from skytools.walmgr.facts import Facts, gather, is_running, newest_complete, ready_files
 from skytools.walmgr.legacy import place_of
 from skytools.walmgr.metrics import WalmgrMetrics
 from skytools.walmgr.pausing import Resumer
@@ -137,15 +137,7 @@ class WalmgrDaemon(Daemon[WalmgrConfig]):
         self._write_metrics()
         if facts.primary is not None and not facts.primary["in_recovery"]:
             self.sync.apply(self.site.primary())
-            newest = newest_complete(facts.sets)
-            age = facts.moment - newest.finished if newest else float("inf")
-            since_drill = facts.moment - drill.moment if drill else float("inf")
-            wanted = []
-            if age >= self.cfg.backup_interval * 3600 > 0:
-                wanted.append("backup")
-            if newest is not None and since_drill >= self.cfg.drill_interval * 3600 > 0:
-                wanted.append("drill")
-            self._run_verbs(wanted, busy=is_running(facts.sets))
+        self._run_verbs(due_verbs(self.cfg, facts, drill), busy=is_running(facts.sets))
 
     def _write_metrics(self) -> None:
         path = self.cfg.metrics_file
@@ -202,3 +194,20 @@ def ini_of_process() -> Path:
         if not word.startswith("-") and word != SERVICE and Path(word).is_file():
             return Path(word).absolute()
     raise UsageError("which ini? Give its path")
+
+
+def due_verbs(cfg: WalmgrConfig, facts: Facts, drill: Drill | None) -> list[str]:
+    """Return what the service has to start, the most important first."""
+    primary, newest, wanted = facts.primary, newest_complete(facts.sets), []
+    if primary is not None and not primary["in_recovery"]:
+        age = facts.moment - newest.finished if newest else float("inf")
+        if age >= cfg.backup_interval * 3600 > 0:
+            wanted.append("backup")
+        since_drill = facts.moment - drill.moment if drill else float("inf")
+        if newest is not None and since_drill >= cfg.drill_interval * 3600 > 0:
+            wanted.append("drill")
+    if facts.offsite is not None:
+        since_copy = facts.moment - (facts.offsite["finished"] or 0.0)
+        if since_copy >= cfg.offsite_interval * 60 > 0:
+            wanted.append("offsite")
+    return wanted

@@ -16,6 +16,7 @@ from skytools.walmgr.coverage import missing_history, missing_segments
 from skytools.walmgr.disk import Disk, look_at_disk
 from skytools.walmgr.files import is_locked, read_json
 from skytools.walmgr.node import Node
+from skytools.walmgr.offsite import Offsite
 from skytools.walmgr.postgres import Server
 from skytools.walmgr.sets import RUNNING, BackupSet
 from skytools.walmgr.site import Site
@@ -73,6 +74,7 @@ class Facts:
     sets: list[BackupSet] = field(default_factory=list)
     disk_free: float = 1.0
     disk: Disk | None = None
+    offsite: dict[str, Any] | None = None
 
 
 def gather(site: Site) -> Facts:
@@ -90,6 +92,9 @@ def gather(site: Site) -> Facts:
         facts.disk_free = room.f_bavail / max(room.f_blocks, 1)
     if site.cfg.completed.is_dir() and site.cfg.sets.parent.is_dir():
         facts.disk = look_at_disk(site, facts.sets, facts.moment)
+        if site.cfg.offsite_command:
+            offsite = Offsite(site)
+            facts.offsite = {"finished": offsite.finished, "pending": len(offsite.pending())}
     return facts
 
 

@@ -64,7 +64,7 @@ class WalmgrMetrics:
         newest = newest_complete(facts.sets)
         complete = [one for one in facts.sets if one.complete]
         stats = facts.archive.get("stats", {})
-        disk = facts.disk
+        disk, offsite = facts.disk, facts.offsite or {}
         values: dict[str, tuple[str, float | None]] = {
             "last_archived_timestamp_seconds": ("Last file came in.", stats.get("last")),
             "archive_ready_files": ("Files that the primary has still to archive.", ready),
@@ -89,6 +89,9 @@ class WalmgrMetrics:
                 "When the disk is full; absent when that is not foreseen.",
                 disk.full_after if disk else None,
             ),
+            "offsite_last_success_timestamp_seconds": (
+                "Last whole off-site copy.", offsite.get("finished")),
+            "offsite_pending_files": ("What is not there yet.", offsite.get("pending")),
             "drill_last_timestamp_seconds": (
                 "Last trial restore.", drill.moment if drill else None),
             "drill_last_good": ("Whether it was good.", float(drill.good) if drill else None),

@@ -20,6 +20,10 @@ def status_lines(site: Site, facts: Facts) -> Iterator[str]:
     yield f"sets      {_sets(facts)}"
     if facts.disk is not None:
         yield f"disk      {_disk(facts.disk)}"
+    if facts.offsite is not None:
+        last = facts.offsite["finished"]
+        told = f"last {when(last)}" if last else "never"
+        yield f"off-site  {told}, {facts.offsite['pending']} files are not there"
 
 
 def _primary(facts: Facts) -> str:

@@ -94,6 +94,17 @@ def test_each_fault_is_found_with_its_remedy(
     assert found == sorted(found, key=lambda one: -one.level)
 
 
+def test_an_offsite_copy_that_is_late_is_found() -> None:
+    cfg = WalmgrConfig(keep_backups=1, offsite_interval=10)
+    late = {"finished": NOW - 1201, "pending": 7}
+    (found,) = check(cfg, facts(offsite=late))
+    assert (found.level, "7 files are not there" in found.text) == (WARNING, True)
+    (never,) = check(cfg, facts(offsite={**late, "finished": None}))
+    assert never.level == WARNING
+    assert check(cfg, facts(offsite={**late, "finished": NOW - 1199})) == []
+    assert check(CFG, facts(offsite=late)) == []
+
+
 def test_commits_never_wait_for_a_receiver_to_apply() -> None:
     remote = facts(primary__commits="remote_apply")
     assert check(CFG, remote) == []

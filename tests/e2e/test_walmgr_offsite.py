@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: ISC
+"""A copy of sets and WAL elsewhere, encrypted, and a server made of nothing else."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.process import run
+from tests.fixtures.walmgr import Hosts, snapshot
+from tests.fixtures.walmgr_sets import Copy, names, switch
+
+KEY = "walmgr@example.invalid"
+
+
+@pytest.fixture
+def gnupg(archived: Hosts, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give a folder with a key without passphrase."""
+    if shutil.which("gpg") is None:
+        pytest.skip("needs gpg")
+    home = archived.folder("gnupg")
+    monkeypatch.setenv("GNUPGHOME", str(home))
+    words = ("gpg", "--batch", "--quiet", "--passphrase", "", "--quick-gen-key", KEY)
+    made = run(*archived.words(*words, "future-default", "default", "never"), timeout=120)
+    assert made.code == 0, made.err
+    yield home
+    run(*archived.words("gpgconf", "--kill", "all"))
+
+
+def test_all_of_it_is_copied_once_and_is_enough(archived: Hosts, gnupg: Path) -> None:
+    there = archived.folder("there")
+    keep = f"cat > {there}/$NAME.new && mv {there}/$NAME.new {there}/$NAME"
+    archived.write_ini(
+        offsite_command=keep, offsite_encrypt=f"gpg:{KEY}", offsite_remove=f"rm {there}/$NAME",
+        keep_backups="1", archive_compression="gzip",
+    )  # fmt: skip
+    database = archived.sql(archived.primary)
+    database.execute(f"create tablespace other location '{archived.folder('space')}'")
+    database.execute("create table t (id int) tablespace other")
+    archived.good("backup")
+    database.execute("insert into t values (1)")
+    switch(database)
+
+    before = snapshot(archived.completed)
+    planned = archived.good("offsite", "--plan").out
+    assert f"send {names(archived)[0]}.full.tar.gz.gpg" in planned
+    assert list(there.iterdir()) == []
+    done = json.loads(archived.good("offsite", "--json").out)
+    assert sorted(done["sent"]) == sorted(path.name for path in there.iterdir())
+    assert "0 files sent" in archived.good("offsite").out
+    assert snapshot(archived.completed) == before
+
+    (first,) = names(archived)
+    database.execute("insert into t values (2)")
+    switch(database)
+    _an_interruption_is_told_and_made_good(archived, there, keep)
+    archived.good("backup")
+    done = json.loads(archived.good("offsite", "--json").out)
+    assert f"{first}.full.tar.gz.gpg" in done["removed"]
+    assert [path.name for path in there.glob("*.tar.*")] == [
+        f"{names(archived)[0]}.full.tar.gz.gpg"
+    ]
+    database.execute("insert into t values (3)")
+    switch(database)
+    archived.good("offsite")
+    _is_restored_from_there_alone(archived, there)
+
+
+def _an_interruption_is_told_and_made_good(hosts: Hosts, there: Path, keep: str) -> None:
+    full = "echo the disk there is full >&2; head -c 1 > /dev/null; exit 1"
+    hosts.write_ini(offsite_command=full)
+    failed = hosts.walmgr("offsite")
+    assert (failed.code, "the disk there is full" in failed.err) == (1, True)
+    # What encrypts fails in the middle: the command never sees the end of its input.
+    hosts.write_ini(offsite_command=keep, offsite_encrypt="gpg:nobody@example.invalid")
+    before = snapshot(there)
+    failed = hosts.walmgr("offsite")
+    assert (failed.code, failed.err.count("\n")) == (1, 1), failed.err
+    assert {path for path in snapshot(there) if not path.endswith(".new")} == set(before)
+    hosts.write_ini(offsite_encrypt="age:age1nobody")
+    if shutil.which("age") is None:
+        assert "age is not installed here" in hosts.walmgr("offsite").err
+    hosts.write_ini(offsite_encrypt="nonsense")
+    assert "must be age:RECIPIENT" in hosts.walmgr("offsite").err
+    hosts.write_ini(offsite_encrypt=f"gpg:{KEY}")
+    assert json.loads(hosts.good("offsite", "--json").out)["sent"]
+
+
+def _is_restored_from_there_alone(hosts: Hosts, there: Path) -> None:
+    """As the manual says it; archive, sets and primary are gone."""
+    hosts.primary.stop()
+    shutil.rmtree(hosts.data)
+    hosts.folder("w")
+    hosts.folder("w/logs.complete")
+    script = f"""
+        cd {there}
+        for file in *.tar.gz.gpg; do
+            gpg --batch --quiet -d "$file" | gzip -dc | tar -C {hosts.data} -xf -
+        done
+        for file in 0*.gpg; do
+            gpg --batch --quiet -d "$file" > {hosts.data}/logs.complete/"${{file%.gpg}}"
+        done
+    """
+    done = subprocess.run(
+        hosts.words("sh", "-euc", script), check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert Copy(hosts, 1).restore() == [1, 2, 3]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from skytools.core.metrics import Gauge, Metric, Metrics
 from skytools.walmgr.drill import Drill
@@ -60,57 +61,8 @@ class WalmgrMetrics:
 
     def update(self, facts: Facts, ready: int | None, drill: Drill | None) -> None:
         """Take over what was found out."""
-        standby = facts.standby or {}
-        newest = newest_complete(facts.sets)
-        complete = [one for one in facts.sets if one.complete]
-        stats = facts.archive.get("stats", {})
-        disk, offsite = facts.disk, facts.offsite or {}
-        values: dict[str, tuple[str, float | None]] = {
-            "last_archived_timestamp_seconds": ("Last file came in.", stats.get("last")),
-            "archive_ready_files": ("Files that the primary has still to archive.", ready),
-            "archive_gaps": ("Missing segments.", len(facts.archive.get("gaps", ()))),
-            "receiver_up": ("Whether pg_receivewal runs.", float(facts.receiver_runs)),
-            "backups": ("Complete backup sets.", len(complete)),
-            "backup_oldest_timestamp_seconds": (
-                "End of the oldest complete set.", complete[0].finished if complete else None),
-            "backup_last_success_timestamp_seconds": (
-                "End of the newest complete set.", newest.finished if newest else None),
-            "backup_last_duration_seconds": (
-                "How long it took.", newest.seconds if newest else None),
-            "backup_last_size_bytes": ("Its size.", newest.size if newest else None),
-            "backup_running": ("Whether one is being made.", float(is_running(facts.sets))),
-            "backups_failed": (
-                "Failed sets that are kept.", sum(one.state == FAILED for one in facts.sets)),
-            "disk_free_bytes": ("Free on the archive's disk.", disk.free if disk else None),
-            "archive_size_bytes": ("What the archive has.", disk.archive if disk else None),
-            "archive_growth_bytes_per_second": (
-                "WAL that comes in, as it is kept.", disk.rate if disk else None),
-            "disk_full_after_seconds": (
-                "When the disk is full; absent when that is not foreseen.",
-                disk.full_after if disk else None,
-            ),
-            "offsite_last_success_timestamp_seconds": (
-                "Last whole off-site copy.", offsite.get("finished")),
-            "offsite_pending_files": ("What is not there yet.", offsite.get("pending")),
-            "drill_last_timestamp_seconds": (
-                "Last trial restore.", drill.moment if drill else None),
-            "drill_last_good": ("Whether it was good.", float(drill.good) if drill else None),
-            "drill_last_duration_seconds": (
-                "How long a restore took to answer.",
-                drill.seconds if drill and drill.good else None,
-            ),
-            "standby_in_recovery": ("Whether it is a standby.", standby.get("in_recovery")),
-            "standby_replay_paused": (
-                "Whether replay stands still.",
-                float(standby["pause_state"] != "not paused")
-                if standby.get("pause_state") else None,
-            ),
-            "standby_replay_lag_seconds": (
-                "How far replay is behind.", standby.get("replay_seconds")),
-            "standby_replay_lag_bytes": (
-                "Received and not yet replayed.", standby.get("replay_bytes")),
-        }  # fmt: skip
-        for name, (text, value) in values.items():
+        values = {**_of_archive(facts, ready), **_of_sets(facts), **_of_drill(drill)}
+        for name, (text, value) in {**values, **_of_standby(facts.standby or {})}.items():
             self._set(PREFIX + name, text, value)
 
     def _set(self, name: str, text: str, value: float | None) -> None:
@@ -121,3 +73,66 @@ class WalmgrMetrics:
         if name not in self._gauges:
             self._gauges[name] = self._metrics.gauge(name, text)
         self._gauges[name].set(float(value))
+
+
+Values = dict[str, tuple[str, float | None]]  # name -> what it says, and how much it is
+
+
+def _of_archive(facts: Facts, ready: int | None) -> Values:
+    stats = facts.archive.get("stats", {})
+    disk, offsite = facts.disk, facts.offsite or {}
+    return {
+        "last_archived_timestamp_seconds": ("Last file came in.", stats.get("last")),
+        "archive_ready_files": ("Files that the primary has still to archive.", ready),
+        "archive_gaps": ("Missing segments.", len(facts.archive.get("gaps", ()))),
+        "receiver_up": ("Whether pg_receivewal runs.", float(facts.receiver_runs)),
+        "disk_free_bytes": ("Free on the archive's disk.", disk.free if disk else None),
+        "archive_size_bytes": ("What the archive has.", disk.archive if disk else None),
+        "archive_growth_bytes_per_second": (
+            "WAL that comes in, as it is kept.", disk.rate if disk else None),
+        "disk_full_after_seconds": (
+            "When the disk is full; absent when that is not foreseen.",
+            disk.full_after if disk else None,
+        ),
+        "offsite_last_success_timestamp_seconds": (
+            "Last whole off-site copy.", offsite.get("finished")),
+        "offsite_pending_files": ("What is not there yet.", offsite.get("pending")),
+    }  # fmt: skip
+
+
+def _of_sets(facts: Facts) -> Values:
+    newest = newest_complete(facts.sets)
+    complete = [one for one in facts.sets if one.complete]
+    return {
+        "backups": ("Complete backup sets.", len(complete)),
+        "backup_oldest_timestamp_seconds": (
+            "End of the oldest complete set.", complete[0].finished if complete else None),
+        "backup_last_success_timestamp_seconds": (
+            "End of the newest complete set.", newest.finished if newest else None),
+        "backup_last_duration_seconds": ("How long it took.", newest.seconds if newest else None),
+        "backup_last_size_bytes": ("Its size.", newest.size if newest else None),
+        "backup_running": ("Whether one is being made.", float(is_running(facts.sets))),
+        "backups_failed": (
+            "Failed sets that are kept.", sum(one.state == FAILED for one in facts.sets)),
+    }  # fmt: skip
+
+
+def _of_drill(drill: Drill | None) -> Values:
+    return {
+        "drill_last_timestamp_seconds": ("Last trial restore.", drill.moment if drill else None),
+        "drill_last_good": ("Whether it was good.", float(drill.good) if drill else None),
+        "drill_last_duration_seconds": (
+            "How long a restore took to answer.", drill.seconds if drill and drill.good else None),
+    }  # fmt: skip
+
+
+def _of_standby(standby: dict[str, Any]) -> Values:
+    paused = standby.get("pause_state")
+    return {
+        "standby_in_recovery": ("Whether it is a standby.", standby.get("in_recovery")),
+        "standby_replay_paused": (
+            "Whether replay stands still.", None if paused is None else paused != "not paused"),
+        "standby_replay_lag_seconds": ("How far replay is behind.", standby.get("replay_seconds")),
+        "standby_replay_lag_bytes": (
+            "Received and not yet replayed.", standby.get("replay_bytes")),
+    }  # fmt: skip

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from skytools.core.db import Database, split_password
 from skytools.core.errors import SkytoolsError
-from skytools.walmgr.datadir import sync_tree
+from skytools.walmgr.datadir import Staging, sync_tree
 from skytools.walmgr.errors import ProgramError
 from skytools.walmgr.expire import expire
 from skytools.walmgr.files import make_folder
@@ -61,12 +61,12 @@ def make_backup(
     source: str = "primary",
     rate: str = "",
     incremental: bool = False,
-    beside: Callable[[BackupSet], None] | None = None,
+    beside: Callable[[BackupSet], Staging] | None = None,
 ) -> BackupSet:
     """Make a complete, verified set, then remove what retention no longer asks for.
 
-    `beside` runs in a thread while the set is verified. Raises SkytoolsError; the set is then
-    marked as failed, older ones are untouched.
+    `beside` begins a copy of the set, which is complete and verified too when this returns.
+    Raises SkytoolsError; the set is then marked as failed, older ones are untouched.
     """
     site.require_folders()
     with site.backup_lock():
@@ -84,7 +84,7 @@ def make_backup(
 
 def _make(
     site: Site, source: str, rate: str, *, incremental: bool,
-    beside: Callable[[BackupSet], None] | None,
+    beside: Callable[[BackupSet], Staging] | None,
 ) -> BackupSet:  # fmt: skip
     began = time.monotonic()
     database, conninfo = _source(site, source)
@@ -96,23 +96,25 @@ def _make(
     one = _begin(site, database, server, parent)
     what = f"what changed since {parent.name}" if parent else "all"
     site.say(f"backup set {one.name}: copying {what} from the {source}")
+    copy: Staging | None = None
     try:
+        copy = beside(one) if beside is not None else None
         packing = _packing(site, database, server, programs)
         _fetch(site, one, programs, conninfo, rate, parent, packing)
-        one = _read_back(site, database, one)
         with ThreadPoolExecutor(1) as pool:
-            other = pool.submit(beside, one) if beside is not None else None
-            # Every file against the manifest, and the set's WAL.
-            site.here.check([programs.path("pg_verifybackup"), "--quiet", one.data])
-            if other is not None:
-                other.result()
-        # pg_basebackup would do so file by file, and nobody could read meanwhile.
-        sync_tree(one.path)
+            copied = pool.submit(copy.finish) if copy is not None else None
+            one = _read_back(site, database, one)
+            if copied is not None:
+                copied.result()
+        _verify(site, one, programs, copy)
     except (SkytoolsError, WalError, OSError, KeyboardInterrupt):
         # Without the lock a set that is "running" counts as failed: the disk may be full.
         with suppress(OSError):
             replace(one, state=FAILED).save()
         raise
+    finally:
+        if copy is not None:
+            copy.stop()
     seconds = time.monotonic() - began
     one = replace(one, state=VERIFIED, seconds=seconds)
     one.save()
@@ -266,6 +268,19 @@ def _read_back(site: Site, database: Database, one: BackupSet) -> BackupSet:
     one = replace(one, state=OK, finished=finished, size=folder_size(one.path), **facts)
     _admit_own_wal(site, one)
     return one
+
+
+def _verify(site: Site, one: BackupSet, programs: Programs, copy: Staging | None) -> None:
+    """Compare every file with the manifest, and read the set's WAL, while the disk gets it all.
+
+    A copy was read from the set: that it is good says so of what was read, too.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        # pg_basebackup would do so file by file, and nobody could read meanwhile.
+        synced = pool.submit(sync_tree, one.path)
+        folder = one.data if copy is None else copy.folder
+        site.here.check([programs.path("pg_verifybackup"), "--quiet", folder])
+        synced.result()
 
 
 def _run_shown(words: list[str | Path], password: str, *, shown: bool) -> None:

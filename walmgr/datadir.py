@@ -6,10 +6,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from skytools.core.errors import SkytoolsError
+from skytools.walmgr.copying import Follower, copy_folders
 from skytools.walmgr.errors import ProgramError, RefusedError
 from skytools.walmgr.remote import Host, clean_environment
 from skytools.walmgr.sets import BackupSet
@@ -83,6 +85,44 @@ def stage_set(
 
     An incremental one is put together from its chain by `combine`, pg_combinebackup.
     """
+    pairs = _begin_stage(one, target)
+    aside, spaces = staged_at(target)
+    if len(chain) > 1 and combine is not None:
+        maps = [f"-T{one.spaces / oid}={spaces / oid}" for oid in one.tablespaces]
+        words: list[str | Path] = [combine, "--no-sync", *maps, "-o", aside]
+        _run([*words, *(part.data for part in chain)])
+        return
+    copy_folders(pairs)
+    _end_stage(one, target)
+
+
+class Staging:
+    """A copy of a set beside `target` that begins while pg_basebackup still writes the set."""
+
+    def __init__(self, one: BackupSet, target: Path) -> None:
+        require_usable(target)
+        self.one = one
+        self.target = target
+        self._follower = Follower(_begin_stage(one, target))
+        self._follower.start()
+
+    @property
+    def folder(self) -> Path:
+        """The copy's data folder."""
+        return staged_at(self.target)[0]
+
+    def finish(self) -> None:
+        """Copy the rest, once the set is written. Raises ProgramError."""
+        self._follower.finish()
+        _end_stage(self.one, self.target)
+
+    def stop(self) -> None:
+        """End it wherever it is."""
+        self._follower.stop()
+
+
+def _begin_stage(one: BackupSet, target: Path) -> list[tuple[Path, Path]]:
+    """Make room for a copy; return what is to be copied to where. Raises RefusedError."""
     if not is_empty(target):
         raise RefusedError(f"folder {target} is not empty")
     aside, spaces = staged_at(target)
@@ -90,15 +130,13 @@ def stage_set(
     if one.tablespaces:
         _remove(spaces)
         spaces.mkdir(mode=0o700)
-    if len(chain) > 1 and combine is not None:
-        maps = [f"-T{one.spaces / oid}={spaces / oid}" for oid in one.tablespaces]
-        words: list[str | Path] = [combine, "--no-sync", *maps, "-o", aside]
-        _run([*words, *(part.data for part in chain)])
-        return
-    copy_folder(one.data, aside)
+    return [(one.data, aside), *((one.spaces / oid, spaces / oid) for oid in one.tablespaces)]
+
+
+def _end_stage(one: BackupSet, target: Path) -> None:
+    aside, spaces = staged_at(target)
     aside.chmod(0o700)
     for oid in one.tablespaces:
-        copy_folder(one.spaces / oid, spaces / oid)
         link = aside / "pg_tblspc" / oid
         _remove(link)
         link.symlink_to(spaces / oid)
@@ -106,14 +144,25 @@ def stage_set(
         (aside / name).unlink(missing_ok=True)
 
 
-def install_set(one: BackupSet, target: Path, wal: Path | None = None) -> None:
-    """Give a staged copy its name once all of it is on disk, so `target` is never half a copy."""
+def install_set(
+    one: BackupSet,
+    target: Path,
+    wal: Path | None = None,
+    check: Callable[[Path], None] | None = None,
+) -> None:
+    """Give a staged copy its name once all of it is on disk, so `target` is never half a copy.
+
+    `check` reads it while it goes there; what it raises leaves `target` as it was.
+    """
     aside, spaces = staged_at(target)
     if wal is not None:
         _move_wal(aside / "pg_wal", wal)
-    sync_tree(aside)
-    if one.tablespaces:
-        sync_tree(spaces)
+    with ThreadPoolExecutor(1) as pool:
+        synced = [pool.submit(sync_tree, path) for path in (aside, spaces) if path.exists()]
+        if check is not None:
+            check(aside)
+        for done in synced:
+            done.result()
     if target.exists():
         target.rmdir()
     aside.rename(target)

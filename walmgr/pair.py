@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from skytools.core.db import merge_conninfo, split_password, sql
@@ -16,20 +17,18 @@ from skytools.core.errors import SkytoolsError, UsageError
 from skytools.walmgr import postgres, recover
 from skytools.walmgr.archive import archive_command
 from skytools.walmgr.backup import make_backup
-from skytools.walmgr.datadir import STANDBY, is_empty, require_usable, stage_set
+from skytools.walmgr.datadir import STANDBY, Staging, is_empty, require_usable
 from skytools.walmgr.errors import ProgramError, RefusedError
 from skytools.walmgr.files import make_folder
 from skytools.walmgr.postgres import Programs, Server
 from skytools.walmgr.remote import shell
 from skytools.walmgr.server import run_pg_ctl, start_server, wait_caught_up, wait_until
-from skytools.walmgr.sets import BackupSet
 from skytools.walmgr.site import Site
 from skytools.walmgr.target import Target
 
 MIN_SENDERS = 5
 MIN_SLOTS = 5
 STREAM_TIMEOUT = 120.0
-JUST_NOW = 3600.0  # a set verified so lately is copied without reading the copy again
 # Says yes and keeps nothing, so that WAL does not pile up on the primary. Source: walmgr3 `stop`.
 NO_ARCHIVE = "exit 0 # walmgr stop"
 
@@ -253,8 +252,8 @@ def plan_slot(site: Site, pairing: Pairing) -> None:
         pairing.steps.append(Step("make a backup set: WAL is missing", lambda: _backup(site)))
 
 
-def _backup(site: Site, beside: Callable[[BackupSet], None] | None = None) -> None:
-    make_backup(site, beside=beside)
+def _backup(site: Site) -> None:
+    make_backup(site)
 
 
 def plan_standby(site: Site, pairing: Pairing) -> None:
@@ -266,8 +265,13 @@ def plan_standby(site: Site, pairing: Pairing) -> None:
     staged: list[str] = []
     if not good and not planned:
         copies = node.host.local and node.data is not None and is_empty(node.data)
-        beside = (lambda one: _stage(node.folder, one, staged)) if copies else None
-        pairing.steps.append(Step("make a backup set", lambda: _backup(site, beside)))
+
+        def backup() -> None:
+            beside = partial(Staging, target=node.folder) if copies else None
+            one = make_backup(site, beside=beside)
+            staged.extend([one.name] if copies else [])
+
+        pairing.steps.append(Step("make a backup set", backup))
     if not node.host.local:
         return  # `rejoin` looks after it
     folder = node.folder
@@ -286,17 +290,8 @@ def plan_standby(site: Site, pairing: Pairing) -> None:
     pairing.steps.append(Step(text, lambda: _build(site, staged)))
 
 
-def _stage(folder: Path, one: BackupSet, staged: list[str]) -> None:
-    """Copy the new set for the standby while it is verified: it is still in memory."""
-    require_usable(folder)
-    stage_set(one, folder)
-    staged.append(one.name)
-
-
 def _build(site: Site, staged: list[str]) -> None:
     plan = recover.plan_restore(site, Target())
-    if time.time() - plan.way.one.finished < JUST_NOW:
-        plan = replace(plan, verify=False)
     programs = site.programs(plan.way.one.version // 10000)
     with site.backup_lock():
         recover.build(site, plan, programs, staged=plan.way.one.name in staged)

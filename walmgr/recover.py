@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -21,6 +22,7 @@ from skytools.walmgr.datadir import (
     require_usable,
     set_aside,
     stage_set,
+    staged_at,
 )
 from skytools.walmgr.delta import make_equal, require_fit, whole
 from skytools.walmgr.errors import RefusedError
@@ -44,7 +46,6 @@ class Plan:
     standby: bool
     start: bool
     settings: Mapping[str, str]
-    verify: bool = True
     delta: bool = False
 
     def lines(self) -> list[str]:
@@ -142,7 +143,7 @@ def restore(site: Site, plan: Plan) -> None:
 def build(site: Site, plan: Plan, programs: Programs, *, staged: bool = False) -> None:
     """Make the data folder; the caller holds the lock that keeps the set from being removed.
 
-    `staged`: the copy is there already, beside the folder.
+    `staged`: the copy is there already, beside the folder, and compared with the manifest.
     """
     one = plan.way.one
     if plan.delta:
@@ -151,7 +152,9 @@ def build(site: Site, plan: Plan, programs: Programs, *, staged: bool = False) -
         with whole(one, plan.folder, chain, programs.path("pg_combinebackup")) as source:
             written, kept = make_equal(source, plan.folder)
         site.say(f"{written} files written, {kept} were the same")
-        _finish(site, plan, programs)
+        if (one.data / "backup_manifest").exists():
+            _verify_copy(site, programs, plan.folder)
+        _finish(site, plan, plan.folder)
         return
     if not is_empty(plan.folder):
         stop_server(site, plan.folder)
@@ -163,15 +166,16 @@ def build(site: Site, plan: Plan, programs: Programs, *, staged: bool = False) -
     if not staged:
         chain = chain_of(site.sets(), one)
         stage_set(one, plan.folder, chain, programs.path("pg_combinebackup"))
-    install_set(one, plan.folder, wal)
-    _finish(site, plan, programs)
+    verified = staged or not (one.data / "backup_manifest").exists()
+    check = None if verified else partial(_verify_copy, site, programs)
+    # It has its name only when nothing is missing: as it comes from the set it would be a primary.
+    _finish(site, plan, staged_at(plan.folder)[0])
+    install_set(one, plan.folder, wal, check)
 
 
-def _finish(site: Site, plan: Plan, programs: Programs) -> None:
-    if plan.verify and (plan.way.one.data / "backup_manifest").exists():
-        _verify_copy(site, programs, plan.folder)
-    _add_tail(plan)
-    configure(site, plan)
+def _finish(site: Site, plan: Plan, folder: Path) -> None:
+    _add_tail(plan, folder)
+    configure(site, plan, folder)
 
 
 def _verify_copy(site: Site, programs: Programs, folder: Path) -> None:
@@ -179,16 +183,16 @@ def _verify_copy(site: Site, programs: Programs, folder: Path) -> None:
     site.here.check([programs.path("pg_verifybackup"), "--quiet", "--no-parse-wal", folder])
 
 
-def _add_tail(plan: Plan) -> None:
+def _add_tail(plan: Plan, folder: Path) -> None:
     """Put the unfinished last segment where the server looks when the archive has no more."""
     if plan.way.tail is not None and not plan.standby:
-        target = plan.folder / "pg_wal" / plan.way.segments[-1].name
+        target = folder / "pg_wal" / plan.way.segments[-1].name
         shutil.copyfile(plan.way.tail, target)
         target.chmod(0o600)
 
 
-def configure(site: Site, plan: Plan) -> None:
-    """Write settings and signal files of a restored folder."""
+def configure(site: Site, plan: Plan, folder: Path) -> None:
+    """Write settings and signal files into a folder that becomes the plan's."""
     command = restore_command(site.program, str(site.ini), standby=plan.standby)
     settings = {"restore_command": command}
     if plan.folder == site.follower.data:
@@ -199,12 +203,12 @@ def configure(site: Site, plan: Plan) -> None:
             # It works from the promotion on.
             settings["archive_command"] = archive_command(site.program, str(site.ini))
             settings["archive_mode"] = "on"
-        make_standby(site.here, plan.folder, {**settings, **standby_settings(site)})
+        make_standby(site.here, folder, {**settings, **standby_settings(site)})
         return
     settings.update(plan.target.settings(plan.way.history.timeline))
     # A trial copy must not write into the archive of the server it comes from.
     settings["archive_mode"] = "off"
-    make_recovery(site.here, plan.folder, settings)
+    make_recovery(site.here, folder, settings)
 
 
 def standby_settings(site: Site) -> dict[str, str]:

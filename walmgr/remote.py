@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from skytools.walmgr.errors import ProgramError
+from skytools.walmgr.files import write_text
 from skytools.walmgr.link import is_local, remote_command
 
 TIMEOUT = 3600.0
@@ -90,26 +92,49 @@ class Host:
 
     def read(self, path: Path) -> str | None:
         """Return the text of a file, None when there is none. Raises ProgramError."""
-        if not self.exists(path):
-            return None
-        return self.check(["cat", path])
+        if not self.local:
+            return self.check(["cat", path]) if self.exists(path) else None
+        with _naming(path), suppress(FileNotFoundError, NotADirectoryError):
+            return path.read_text(encoding="utf-8", errors="replace")
+        return None
 
     def write(self, path: Path, text: str) -> None:
         """Replace a file durably. Raises ProgramError."""
+        if self.local:
+            with _naming(path):
+                write_text(path, text)
+            return
         aside = path.with_name(f".{path.name}.new")
         words: list[str | Path] = ["sh", "-c", WRITE, "write", aside, path, path.parent]
         self.check(words, stdin=text)
 
     def remove(self, path: Path) -> None:
         """Remove a file that may be missing. Raises ProgramError."""
+        if self.local:
+            with _naming(path):
+                path.unlink(missing_ok=True)
+            return
         self.check(["rm", "-f", "--", path])
 
     def exists(self, path: Path) -> bool:
         """Whether there is such a file or folder. Raises ProgramError when nobody can say."""
+        if self.local:
+            with _naming(path), suppress(FileNotFoundError, NotADirectoryError):
+                return bool(path.stat())
+            return False
         done = self.run(["test", "-e", path])
         if done.code not in (0, 1):
             raise ProgramError(f"{self}: {path}: {done.last_line}")
         return done.code == 0
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Turn what the system says of a file into ProgramError."""
+    try:
+        yield
+    except OSError as exc:
+        raise ProgramError(f"{exc.filename or path}: {exc.strerror}") from exc
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-from tests.fixtures.process import Result
+from tests.fixtures.process import Result, run
 from tests.fixtures.wait import wait_until
 from tests.fixtures.walmgr import Hosts, MakeHosts, snapshot
 
@@ -141,3 +142,95 @@ def _refused(hosts: Hosts, code: int, told: str) -> None:
     assert told in result.err
     assert snapshot(hosts.data) == before
     assert hosts.sql(hosts.primary).query("select 1 from pg_replication_slots") == []
+
+
+# Kills the program itself before the call that KILL_AT names; audit hooks see calls of all threads.
+KILLER = """\
+import os, signal, sys
+_event, _end = os.environ.get("KILL_AT", "- -").split()
+_armed = False
+def _look(event, args):
+    global _armed
+    path = str(args[event == "os.rename"]) if args else ""
+    if _armed or (event == _event and path.endswith(_end)):
+        os.kill(os.getpid(), signal.SIGKILL)
+    _armed = event + ":after" == _event and path.endswith(_end)
+sys.addaudithook(_look)
+"""
+
+
+# Damages the standby's copy before it is compared with the manifest.
+DAMAGER = """\
+import os, sys
+def _look(event, args):
+    if event == "subprocess.Popen" and any("pg_verifybackup" in str(word) for word in args[1]):
+        with open(os.environ["COPY"] + "/base/1/pg_filenode.map", "r+b") as file:
+            file.write(b"damage")
+sys.addaudithook(_look)
+"""
+
+
+def changed_program(hosts: Hosts, hook: str) -> Path:
+    """Make a walmgr that does something of its own before it begins."""
+    first, _, rest = hosts.program.read_text().partition("\n")
+    program = hosts.folder("changed") / "walmgr"
+    program.write_text(f"{first}\n{hook}{rest}")
+    program.chmod(0o755)
+    return program
+
+
+def test_pair_starts_no_copy_that_differs(make_hosts: MakeHosts) -> None:
+    hosts = make_hosts()
+    copy = f"COPY={hosts.standby.datadir}.copying"
+    words = ["env", copy, changed_program(hosts, DAMAGER), hosts.ini]
+    result = run(*hosts.words(*words, "pair"), cwd=hosts.root, timeout=180)
+    assert (result.code, result.err.count("\n")) == (1, 1), result
+    assert 'checksum mismatch for file "base/1/pg_filenode.map"' in result.err
+    assert not hosts.standby.datadir.exists()
+    states = [one["state"] for one in json.loads(hosts.good("listbackups", "--json").out)]
+    assert states == ["failed"]
+
+    # The same for a set that is there already.
+    hosts.good("backup")
+    result = run(*hosts.words(*words, "restore"), cwd=hosts.root, timeout=180)
+    assert 'checksum mismatch for file "base/1/pg_filenode.map"' in result.err
+    assert not hosts.standby.datadir.exists()
+    hosts.good("pair")
+
+
+def test_pair_that_is_killed_is_repeated(make_hosts: MakeHosts) -> None:
+    """At each step, the copy for the standby among them; what is half done is never a server."""
+    hosts = make_hosts()
+    program = changed_program(hosts, KILLER)
+    folder = hosts.standby.datadir
+    for number, point in enumerate((
+        "os.rename /set.json",
+        "os.mkdir /data.copying/base",
+        "os.rename:after /set.json",
+        f"os.rename {folder}",
+        f"os.rename:after {folder}",
+        "os.mkdir nowhere",
+    )):  # fmt: skip
+        words = hosts.words("env", f"KILL_AT={point}", program, hosts.ini, "pair")
+        result = run(*words, cwd=hosts.root, timeout=180)
+        assert (result.code == 0) is (point == "os.mkdir nowhere"), (point, result)
+        _nothing_is_half(hosts, point)
+        assert folder.exists() is (number > 3), point
+    # The program is another one now: nothing else is changed.
+    changed = steps(hosts.good("pair"), "done")
+    assert [step.partition(" = ")[0] for step in changed] == ["primary: set archive_command"]
+    states = [one["state"] for one in json.loads(hosts.good("listbackups", "--json").out)]
+    assert states.count("verified") >= 1
+    assert not list(folder.parent.glob("*.copying"))
+    standby, primary = hosts.sql(hosts.standby), hosts.sql(hosts.primary)
+    primary.execute("create table t as select 42 as answer")
+    wait_until(lambda: standby.value("select count(*) from pg_class where relname = 't'") == 1)
+
+
+def _nothing_is_half(hosts: Hosts, point: str) -> None:
+    folder = hosts.standby.datadir
+    if folder.exists():
+        assert (folder / "standby.signal").exists(), point
+        assert (folder / "global" / "pg_control").exists(), point
+    for one in json.loads(hosts.good("listbackups", "--json").out):
+        assert one["state"] in {"verified", "failed"}, (point, one)

@@ -48,7 +48,7 @@ class TickerConfig(DaemonConfig):
         unit="s", min=0.1,
     )  # fmt: skip
     sleep_after: float = option(
-        0.5, "After that long without events a queue is left alone until a producer wakes it.",
+        0.05, "After that long without events a queue is left alone until a producer wakes it.",
         unit="s", min=0.01,
     )  # fmt: skip
     maint_period: float = option(

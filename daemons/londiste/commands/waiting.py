@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+import time
 from collections.abc import Mapping, Sequence
 
 from skytools.core.errors import SkytoolsError
@@ -14,6 +16,8 @@ from skytools.daemons.londiste.relation import Relation, describe
 from skytools.daemons.londiste.states import Stage, State
 
 MOST_NAMES = 5
+# So long nothing happens before the worker, which would make it happen, is asked for.
+HINT_SECONDS = 5.0
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,10 +42,16 @@ def wait_until_synced(env: Env, timeout: float | None = None) -> None:
     shown = _Shown(env, open_before)
 
     told: dict[str, str] = {}
+    hint_at = time.monotonic() + HINT_SECONDS
 
     def look() -> bool:
-        nonlocal open_before, done, told
+        nonlocal open_before, done, told, hint_at
         still = _open(env)
+        if any(one.state for one in still) or len(still) < len(open_before):
+            hint_at = time.monotonic() + HINT_SECONDS
+        elif still and time.monotonic() > hint_at:
+            hint_at = math.inf
+            log.warning("no copy has begun: does the worker of this node run?")
         shown.draw(still)
         errors = copies.errors(env.db, env.queue)
         env.db.rollback()

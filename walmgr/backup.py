@@ -33,6 +33,7 @@ from skytools.walmgr.sets import (
     manifest_facts,
     stamp,
 )
+from skytools.walmgr.sharing import share_files
 from skytools.walmgr.site import Site
 from skytools.walmgr.store import sync_folder
 from skytools.walmgr.wal import HISTORY, Segment, WalError, format_lsn, kind_of
@@ -77,9 +78,19 @@ def make_backup(
             with suppress(ProgramError):
                 run_hook(site, "backup_post_hook", RESULT="failed")
             raise
+        if site.cfg.share_files:
+            _share(site, one)
         run_hook(site, "backup_post_hook", RESULT="ok", BACKUPDIR=str(one.path))
         expire(site)
     return one
+
+
+def _share(site: Site, one: BackupSet) -> None:
+    """Keep files once that the set before has too. Raises OSError; the set is good all the same."""
+    earlier = [other for other in site.sets() if other.complete and other.name != one.name]
+    if earlier:
+        saved = share_files(one, earlier[-1])
+        site.say(f"backup set {one.name}: shares {saved >> 20} MB with {earlier[-1].name}")
 
 
 def _make(

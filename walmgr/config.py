@@ -134,6 +134,9 @@ class WalmgrConfig(DaemonConfig):
         False, "With incremental: a full one only when it must be; the oldest set that is kept is "
         "made whole, and those it was based on go.",
     )  # fmt: skip
+    share_files: bool = option(
+        False, "Files that are the same as in the set before are kept once, as hard links."
+    )
     backup_rate: str = option("", "Most that a backup reads from the server a second, as 20M.")
     backup_compression: str = option(
         "none", "How a backup comes over the network, for a slow link: the server packs, we unpack "

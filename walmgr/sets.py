@@ -12,6 +12,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,7 +88,8 @@ class BackupSet:
         """Whether the segments from its start to its stop are in it: it can do without others."""
         found = set()
         for path in (self.data / "pg_wal").glob("[0-9A-F]" * 24):
-            found.add(Segment.parse(path.name, self.segment_size).number)
+            with suppress(WalError):
+                found.add(Segment.parse(path.name, self.segment_size).number)
         size = self.segment_size
         return self.stop > 0 and found.issuperset(range(self.start // size, -(-self.stop // size)))
 

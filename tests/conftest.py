@@ -31,7 +31,6 @@ pytest_plugins = [
     "tests.fixtures.ports",
     "tests.fixtures.walmgr",
     "tests.fixtures.walmgr_sets",
-    "tests.fixtures.walmgr_sets",
     "tests.fixtures.sshd",
     "tests.fixtures.netns",
     "tests.fixtures.prometheus",

@@ -9,11 +9,9 @@ import subprocess
 import pytest
 
 from skytools.core.pgserver import PrivateServer
-from tests.e2e.test_walmgr_backup import archived, switch
 from tests.fixtures.wait import wait_until
 from tests.fixtures.walmgr import Hosts
-
-__all__ = ["archived"]
+from tests.fixtures.walmgr_sets import switch
 
 
 class Branch:

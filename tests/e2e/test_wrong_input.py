@@ -195,14 +195,20 @@ def test_daemons_go_on_trying(fault, ini, spawn, wait_until):
         running[name] = spawn(name, ini(name, conninfo, **keys))
     for name, program in running.items():
         wait_until(
-            lambda program=program: told in wrong(program) or not program.running,
+            lambda program=program: is_told(program, told) or not program.running,
             what=lambda name=name, program=program: f"{name}: {program.output}",
         )
-        assert told in wrong(program), f"{name}: {program.output}"
+        assert is_told(program, told), f"{name}: {program.output}"
         program.signal(signal.SIGTERM)
     for name, program in running.items():
         assert program.wait() == 0, f"{name}: {program.output}"
         assert "Traceback" not in program.output, name
+
+
+def is_told(program, text):
+    """Tell whether something is wrong, and this text is in it."""
+    lines = wrong(program)
+    return bool(lines) and text in lines
 
 
 def wrong(program):

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from skytools.walmgr import clock
 from skytools.walmgr.config import WalmgrConfig
 from skytools.walmgr.coverage import when
 from skytools.walmgr.facts import Facts, newest_complete
@@ -19,7 +20,6 @@ SLOT_WARNING = 0.5  # part of what the slot may hold back
 DISK_WARNING, DISK_CRITICAL = 0.10, 0.03
 FULL_WARNING, FULL_CRITICAL = 7 * 86400.0, 86400.0
 DEFAULT_BACKUP_AGE = 8 * 86400.0
-CLOCK_SKEW = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,7 @@ def _primary(facts: Facts) -> Iterator[Finding]:
     if primary["restart"]:
         names = ", ".join(primary["restart"])
         yield Finding(WARNING, f"the primary needs a restart for {names}", "`pair --restart`")
-    skew = abs(float(primary["now"]) - facts.moment)
-    if skew > CLOCK_SKEW:
-        text = f"the clocks of the two hosts differ by {skew:.0f} s"
+    if text := clock.told(float(primary["now"]) - facts.moment):
         yield Finding(WARNING, text, "synchronise them, or times of recovery mislead")
     known = facts.archive.get("system_id")
     if known not in (None, 0, primary["system_id"]):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from skytools.core.db import merge_conninfo, split_password, sql
 from skytools.core.errors import SkytoolsError, UsageError
-from skytools.walmgr import postgres, recover
+from skytools.walmgr import clock, postgres, recover
 from skytools.walmgr.archive import archive_command
 from skytools.walmgr.backup import make_backup
 from skytools.walmgr.datadir import STANDBY, Staging, is_empty, require_usable
@@ -75,6 +75,8 @@ def plan_pair(site: Site, *, restart: bool, force: bool) -> Pairing:
     plan_restart(site, pairing, restart=restart)
     plan_slot(site, pairing)
     plan_standby(site, pairing)
+    if text := clock.compare(site):
+        site.say(f"note: {text}; synchronise them, or times of recovery mislead")
     return pairing
 
 

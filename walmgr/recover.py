@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from skytools.core.errors import UsageError
-from skytools.walmgr import postgres
+from skytools.walmgr import clock, postgres
 from skytools.walmgr.archive import archive_command
 from skytools.walmgr.coverage import Coverage
 from skytools.walmgr.datadir import (
@@ -32,7 +32,7 @@ from skytools.walmgr.restore import restore_command
 from skytools.walmgr.server import start_server, stop_server
 from skytools.walmgr.sets import chain_of, choose_set
 from skytools.walmgr.site import Site
-from skytools.walmgr.target import IMMEDIATE, LATEST, LSN, Target, choose
+from skytools.walmgr.target import IMMEDIATE, LATEST, LSN, TIME, Target, choose
 from skytools.walmgr.wal import WalError, format_lsn, parse_lsn
 
 
@@ -47,6 +47,7 @@ class Plan:
     start: bool
     settings: Mapping[str, str]
     delta: bool = False
+    clock: str = ""
 
     def lines(self) -> list[str]:
         """Say it for people."""
@@ -58,6 +59,7 @@ class Plan:
             f"{how} backup set {one.name} {'in' if self.delta else 'to'} {self.folder}",
             f"make it {kind}, timeline {self.way.history.timeline}, WAL up to {last}",
             "start it" if self.start else "leave it stopped",
+            *([f"take the time as the primary's: {self.clock}"] if self.clock else []),
         ]
 
 
@@ -96,7 +98,8 @@ def plan_restore(
     if own:
         require_no_primary(site, where)
     standby = own and target.kind == LATEST
-    return Plan(way, target, where, standby, start or own, settings, delta=delta)
+    skew = clock.compare(site) if target.kind == TIME else ""
+    return Plan(way, target, where, standby, start or own, settings, delta, skew)
 
 
 def require_good_wal(site: Site, target: Target, way: Coverage) -> None:

@@ -8,8 +8,9 @@ import os
 import signal
 import subprocess
 
+from tests.fixtures.process import run
 from tests.fixtures.wait import wait_until
-from tests.fixtures.walmgr import Hosts, snapshot
+from tests.fixtures.walmgr import LATE, Hosts, snapshot
 from tests.fixtures.walmgr_sets import Copy, names, sets, switch
 
 
@@ -33,6 +34,10 @@ def test_recovery_to_any_point_and_refusal_beyond(archived: Hosts) -> None:
     switch(database)
 
     assert Copy(archived, 1).restore("--time", point_time) == [1, 2]
+    late = [archived.changed_program(LATE), archived.ini, "restore", "--plan", "--to"]
+    planned = run(*archived.words(*late, space / "x", "--time", point_time), cwd=archived.root)
+    told = "take the time as the primary's: the primary's clock is 90 s ahead of this host's"
+    assert f"plan: {told}" in planned.lines
     assert Copy(archived, 2).restore("--xid", xid, "--exclusive") == [1, 2, 3]
     assert Copy(archived, 3).restore("--point", "before-five") == [1, 2, 3, 4]
     assert Copy(archived, 4).restore("--lsn", point_lsn) == [1, 2, 3, 4]

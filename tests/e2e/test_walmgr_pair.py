@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from tests.fixtures.process import Result, run
 from tests.fixtures.wait import wait_until
-from tests.fixtures.walmgr import Hosts, MakeHosts, snapshot
+from tests.fixtures.walmgr import LATE, Hosts, MakeHosts, snapshot
 
 
 def steps(result: Result, word: str) -> list[str]:
@@ -27,6 +26,10 @@ def test_pair_makes_all_of_it_and_a_second_run_nothing(make_hosts: MakeHosts) ->
     assert not list(hosts.data.iterdir())
     assert hosts.sql(hosts.primary).query("select 1 from pg_replication_slots") == []
     assert "later: the primary needs a restart for archive_mode, wal_log_hints" in planned.out
+    assert "clock" not in planned.out
+    late = hosts.words(hosts.changed_program(LATE), hosts.ini, "pair", "--plan")
+    told = "note: the primary's clock is 90 s ahead of this host's; synchronise them"
+    assert told in run(*late, cwd=hosts.root).out
 
     done = hosts.good("pair")
     assert steps(done, "done") == steps(done, "plan")
@@ -170,19 +173,10 @@ sys.addaudithook(_look)
 """
 
 
-def changed_program(hosts: Hosts, hook: str) -> Path:
-    """Make a walmgr that does something of its own before it begins."""
-    first, _, rest = hosts.program.read_text().partition("\n")
-    program = hosts.folder("changed") / "walmgr"
-    program.write_text(f"{first}\n{hook}{rest}")
-    program.chmod(0o755)
-    return program
-
-
 def test_pair_starts_no_copy_that_differs(make_hosts: MakeHosts) -> None:
     hosts = make_hosts()
     copy = f"COPY={hosts.standby.datadir}.copying"
-    words = ["env", copy, changed_program(hosts, DAMAGER), hosts.ini]
+    words = ["env", copy, hosts.changed_program(DAMAGER), hosts.ini]
     result = run(*hosts.words(*words, "pair"), cwd=hosts.root, timeout=180)
     assert (result.code, result.err.count("\n")) == (1, 1), result
     assert 'checksum mismatch for file "base/1/pg_filenode.map"' in result.err
@@ -201,7 +195,7 @@ def test_pair_starts_no_copy_that_differs(make_hosts: MakeHosts) -> None:
 def test_pair_that_is_killed_is_repeated(make_hosts: MakeHosts) -> None:
     """At each step, the copy for the standby among them; what is half done is never a server."""
     hosts = make_hosts()
-    program = changed_program(hosts, KILLER)
+    program = hosts.changed_program(KILLER)
     folder = hosts.standby.datadir
     for number, point in enumerate((
         "os.rename /set.json",

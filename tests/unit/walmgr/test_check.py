@@ -55,7 +55,7 @@ def test_nothing_is_said_when_all_is_well() -> None:
         ({"primary": None}, CRITICAL, "the primary does not answer"),
         ({"primary__in_recovery": True}, CRITICAL, "is a standby"),
         ({"primary__restart": ["archive_mode"]}, WARNING, "needs a restart for archive_mode"),
-        ({"primary__now": NOW - 60}, WARNING, "clocks of the two hosts differ by 60 s"),
+        ({"primary__now": NOW - 60}, WARNING, "the primary's clock is 60 s behind this host's"),
         ({"archive__lost_history": "00000004.history"}, CRITICAL, "00000004.history is missing"),
         ({"archive__system_id": 6}, CRITICAL, "the archive is of another cluster (6)"),
         ({"standby": None}, CRITICAL, "the standby does not answer"),

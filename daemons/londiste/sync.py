@@ -55,7 +55,7 @@ TIDY_SECONDS = 5.0
 PROVIDER_SECONDS = 1.0  # between looks at which tables the provider has in sync
 BUSY = (Stage.IN_COPY, Stage.CATCHING_UP)
 # So many processes for each of parallel_copies, at most: those that are done wait for the worker.
-PROCESSES_EACH = 4
+PROCESSES_EACH = 2
 
 
 class Sync:

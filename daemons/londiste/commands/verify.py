@@ -7,7 +7,7 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from skytools.core.errors import UsageError
+from skytools.core.errors import SkytoolsError, UsageError
 from skytools.daemons.londiste.api import TableInfo
 from skytools.daemons.londiste.commands.base import Command, Env, log, names_or_all
 from skytools.daemons.londiste.commands.select import choose, require
@@ -92,6 +92,8 @@ def compare_tables(env: Env) -> int:
     finally:
         session.close()
     env.result([asdict(one) for one in found])
+    differ = [one.table for one in found if not one.equal]
+    log.info("%d compared, %d differ%s", len(found), len(differ), _list(differ))
     return exit_code(found)
 
 
@@ -111,7 +113,17 @@ def repair_tables(env: Env) -> int:
     finally:
         session.close()
     env.result([_shown(one) for one in found])
+    for one in found:
+        if one.script is not None and any(asdict(one.counts).values()):
+            log.info("%s: %s has the statements; --apply runs them", one.table, one.script)
+    refused = [one.refused for one in found if one.refused]
+    if refused:
+        raise SkytoolsError("not repaired: " + "; ".join(refused))
     return 0
+
+
+def _list(names: list[str]) -> str:
+    return f": {', '.join(names)}" if names else ""
 
 
 def _shown(one: Repair) -> dict[str, object]:
@@ -123,6 +135,7 @@ def _shown(one: Repair) -> dict[str, object]:
         **asdict(one.counts),
         "bytes_moved": one.traffic.bytes,
         "script": None if one.script is None else str(one.script),
+        "refused": one.refused or None,
     }
 
 

@@ -27,7 +27,7 @@ log = logging.getLogger("skytools")
 MODULE = "skytools.daemons.londiste.copy"
 TIDY = ""  # the child that has no table
 STOP_SECONDS = 5.0
-WAIT_SECONDS = 5.0  # that a process without a table is kept
+WAIT_SECONDS = 1.0  # that a process without a table is kept, with its connections
 LABELS = ("queue", "table")
 
 

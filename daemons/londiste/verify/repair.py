@@ -40,7 +40,10 @@ HEADER = f"{SETTINGS};\nset session_replication_role to replica;\n"
 
 @dataclass(slots=True)
 class Repair:
-    """The outcome of one table. `script` is None when it was repaired at once."""
+    """The outcome of one table. `script` is None when it was repaired at once.
+
+    `refused` says why nothing was done.
+    """
 
     table: str
     tick: int
@@ -49,12 +52,17 @@ class Repair:
     counts: Counts = field(default_factory=Counts)
     traffic: Traffic = field(default_factory=Traffic)
     script: Path | None = None
+    refused: str = ""
 
     def __str__(self) -> str:
         return (
             f"finished {self.table}: src: {self.src_rows} rows, dst: {self.dst_rows} rows,"
             f" missed: {self.counts}"
         )
+
+
+class NotRepairableError(SkytoolsError):
+    """Rows of the table cannot be compared one by one; other tables can."""
 
 
 def repair(
@@ -68,10 +76,14 @@ def repair(
     """Repair tables one after the other; scripts go to `folder`. `where`: only such rows."""
     found = []
     for table in tables:
-        if not where:
-            _require_sole_source(session, table)
         pair = session.pair(table, where)
-        _require_key(pair)
+        try:
+            if not where:
+                _require_sole_source(session, table)
+            _require_key(pair)
+        except NotRepairableError as exc:
+            found.append(Repair(table.name, pair.tick, refused=str(exc)))
+            continue
         one = Repair(table.name, pair.tick)
         session.progress.begin(f"repair {table.name}", pair.scan.bytes)
         keys = _differing_keys(pair, one)
@@ -88,7 +100,7 @@ def repair(
 def _require_sole_source(session: Session, table: TableInfo) -> None:
     others = session.upstream.merged_with(table)
     if others:
-        raise SkytoolsError(
+        raise NotRepairableError(
             f"{table.name}: has rows of queue {', '.join(others)} too, which would be deleted; say"
             f" which rows are those of queue {session.cfg.queue_name} by --repair-where"
         )
@@ -98,12 +110,14 @@ def _require_key(pair: Pair) -> None:
     src, dst = pair.scan.src.relation, pair.scan.dst.relation
     name = pair.table.name
     if set(src.key) != set(dst.key):
-        raise SkytoolsError(
+        raise NotRepairableError(
             f"{name}: primary keys differ: source ({', '.join(src.key)}),"
             f" destination ({', '.join(dst.key)}); make them alike first"
         )
     if not src.key or not set(src.key) <= set(pair.scan.shape.columns):
-        raise SkytoolsError(f"{name}: has no primary key, so rows cannot be told apart; use resync")
+        raise NotRepairableError(
+            f"{name}: has no primary key, so rows cannot be told apart; use resync"
+        )
 
 
 def _differing_keys(pair: Pair, one: Repair) -> Iterator[Key]:

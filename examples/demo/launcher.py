@@ -92,6 +92,7 @@ def _copied(site: Path, folder: Path) -> Path:
             shutil.copy(source, folder)
     if (site / LIBRARIES).is_dir():
         shutil.copytree(site / LIBRARIES, folder / LIBRARIES)
-    for source in site.glob("skytools*.dist-info"):
-        shutil.copytree(source, folder / source.name)
+    for name in ("skytools", "supervisor"):  # which are asked for their versions
+        for source in site.glob(f"{name}*.dist-info"):
+            shutil.copytree(source, folder / source.name)
     return folder

@@ -19,6 +19,8 @@ import skytools.walmgr
 for module in pkgutil.walk_packages(skytools.walmgr.__path__, "skytools.walmgr."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
+from skytools.scriptmgr import manager_metrics
+manager_metrics._build_info()
 """
 
 

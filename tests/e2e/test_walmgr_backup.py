@@ -153,7 +153,8 @@ def _a_damaged_set_is_never_restored_silently(archived: Hosts) -> None:
 
 
 def _the_hook_may_keep_a_set(archived: Hosts) -> None:
-    archived.write_ini(keep_backups="1", archive_command="test -f $BACKUPDIR/never")
+    never = "test -f $BACKUPDIR/never"
+    archived.write_ini(keep_backups="1", archive_command=never, hook_pause="0.01")
     assert "kept, archive_command failed" in archived.good("expire").out
     assert len(names(archived)) == 2
     archived.write_ini(archive_command="test -f $BACKUPDIR/set.json")

@@ -22,6 +22,7 @@ STEPS = (
 STRUCTURE = """
 select conname::text, contype::text, convalidated, pg_get_constraintdef(oid) from pg_constraint
  where conrelid in ('t'::regclass, 'child'::regclass)
+   and contype <> 'n'  -- PostgreSQL 18 has NOT NULL here as well
 union all
 select indexname, 'index', true, indexdef from pg_indexes where tablename in ('t', 'child')
 order by 1, 2"""

@@ -123,6 +123,8 @@ class Daemon(Generic[ConfigT]):
     Config: ClassVar[type[DaemonConfig]] = DaemonConfig
     service_name: ClassVar[str] = ""
     description: ClassVar[str] = ""
+    # s to wait after a first error; twice as long after each one more.
+    first_rest: ClassVar[float] = 1.0
 
     def __init__(self, ctx: Context, cfg: ConfigT) -> None:
         self.ctx = ctx
@@ -172,7 +174,7 @@ class Service(Generic[ConfigT]):
         self.daemon = daemon
         self.ctx = ctx
         self._load = load
-        self._backoff = backoff or Backoff()
+        self._backoff = backoff or Backoff(first=daemon.first_rest)
         self._step_failures = ctx.metrics.counter(
             "skytools_step_failures_total", "Rounds of work that failed and are retried."
         )

@@ -52,6 +52,8 @@ class CascadedBase(BaseConsumer):
     Config: ClassVar[type[DaemonConfig]] = CascadedConfig
     durable = True
     ordered = True
+    # Writers may wait for this node: it becomes the root.
+    first_rest = 0.25
     cfg: CascadedConfig
 
     def __init__(self, ctx: Context, cfg: CascadedConfig) -> None:

@@ -3,6 +3,12 @@
 
 from __future__ import annotations
 
+import pytest
+
+from skytools.core.db import Database
+from skytools.pgq.admin import waiting
+from skytools.pgq.admin.members import Node
+
 
 def insert(site, name, *words):
     for word in words:
@@ -143,3 +149,18 @@ def test_a_combined_queue_changes_its_root(make_site):
     for name in "rs":
         whole.wait_ledger(name, sent)
         assert whole.nodes[name].db.query(data) == [(word,) for word in sent]
+
+
+def test_a_worker_that_rests_after_an_error_is_woken_while_writers_wait(make_site):
+    """As a server that was away does not tell workers that it is back."""
+    site = make_site(a=None)
+    conninfo = site.nodes["a"].db.conninfo
+    heard = Database("worker", conninfo, autocommit=True)
+    heard.listen("pgq_node")
+    node = Node("a", site.queue, Database("command", conninfo))
+    for urgent in (False, True):
+        with pytest.raises(waiting.NotInTime):
+            waiting.await_tick(node, 1 << 40, 2.0, urgent=urgent)
+        assert bool(heard.notifies()) == urgent
+    for db in (node.db, heard):
+        db.close()

@@ -204,7 +204,7 @@ class RootTakeover:
         return f"tick {tick}"
 
     def _wait(self) -> None:
-        waiting.await_tick(self.new, self.last_tick, self.job.timeout)
+        waiting.await_tick(self.new, self.last_tick, self.job.timeout, urgent=True)
 
     def _promote(self) -> str:
         """Promote and subscribe the old root, in one transaction."""

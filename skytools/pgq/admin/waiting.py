@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 FIRST_PAUSE = 0.002
 LONGEST_PAUSE = 0.05
+LOOKS_TO_WAKE = 5
 
 
 class NotInTime(SkytoolsError):  # noqa: N818 # says what was awaited, as an error does
@@ -86,11 +87,21 @@ def set_paused(node: Node, consumer: str, *, paused: bool) -> None:
     node.db.commit()
 
 
-def await_tick(node: Node, tick: int, timeout: float) -> None:
-    """Wait until a node has done all up to a tick, and a branch has that tick itself."""
+def await_tick(node: Node, tick: int, timeout: float, *, urgent: bool = False) -> None:
+    """Wait until a node has done all up to a tick, and a branch has that tick itself.
+
+    `urgent`: a worker that rests after an error, as when a server was away, is woken again and
+    again. Commits then.
+    """
+    looks = 0
 
     def there() -> bool:
+        nonlocal looks
+        looks += 1
         now = worker_state(node)
+        if urgent and looks % LOOKS_TO_WAKE == 0:
+            calls.wake_worker(node.db, node.queue)
+            node.db.commit()
         top = now.top_tick
         return now.completed_tick >= tick and (top is None or top >= tick)
 

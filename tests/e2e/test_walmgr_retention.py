@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from skytools.walmgr.wal import Segment, parse_lsn
 from tests.fixtures.walmgr import Hosts
-from tests.fixtures.walmgr_sets import Copy, names, sets, switch
+from tests.fixtures.walmgr_sets import Copy, sets, switch
 
 
 def test_an_old_set_stays_without_the_wal_after_it_and_hooks_decide(archived: Hosts) -> None:
@@ -33,6 +33,11 @@ def test_an_old_set_stays_without_the_wal_after_it_and_hooks_decide(archived: Ho
     assert floor >= start_of(archived, new)
     assert Copy(archived, 1).restore(month) == [0, 1, 10]
     assert Copy(archived, 2).restore() == [0, 1, 2, 10, 10, 10]
+
+
+def names(hosts: Hosts) -> list[str]:
+    """Return the sets in the order in which they were made."""
+    return sorted(path.name for path in hosts.data.glob("data.master.*"))
 
 
 def start_of(hosts: Hosts, name: str) -> str:

@@ -42,7 +42,7 @@ class BaseConsumer(Daemon[ConsumerConfig]):
         self._failures = Failures()
         self._seen_registered = False
         self.last_tick = 0  # that of the last finished batch
-        self._last_tick = 0
+        self._seen_tick = 0  # the newest that was announced, or finished
         self._status_at = 0.0
 
     @property
@@ -99,7 +99,7 @@ class BaseConsumer(Daemon[ConsumerConfig]):
         except Exception as exc:
             self.failed(batch, exc)
             raise
-        self._last_tick = self.last_tick = batch.tick.id
+        self._seen_tick = self.last_tick = batch.tick.id
         self._done(batch, self.ctx.clock.monotonic() - started)
         self._ends(idle=False)
         return AGAIN
@@ -113,10 +113,10 @@ class BaseConsumer(Daemon[ConsumerConfig]):
             return Pause(self.cfg.loop_delay)
         payloads = [n.payload for n in self.db.notifies() if n.channel == self.channel]
         newest = max((int(text) for text in payloads if text.isdecimal()), default=0)
-        if newest > self._last_tick:
+        if newest > self._seen_tick:
             # Came after next_batch had looked. Kept in mind, lest a tick that is held back
             # by pgq_keep_lag makes a busy loop.
-            self._last_tick = newest
+            self._seen_tick = newest
             return AGAIN
         return Pause(self.cfg.loop_delay, wake=(self.db,))
 

@@ -82,10 +82,6 @@ class Batch:
         """Deliver an event again after that many seconds; the same as event.tag_retry()."""
         self.reader.put_off(event, seconds)
 
-    def only(self, event: Event) -> Batch:
-        """Return a view of the batch that has this event alone."""
-        return self.of((event,))
-
     def of(self, events: Sequence[Event]) -> Batch:
         """Return a view of the batch that has these events alone."""
         return Batch(self.info, self.queue, self.consumer, self.reader, _given=events)

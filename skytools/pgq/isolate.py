@@ -61,7 +61,7 @@ def one_by_one(
 
 def _one(batch: Batch, event: Event, handler: Handler, databases: Sequence[Database]) -> None:
     with _savepoints(databases):
-        handler(batch.only(event))
+        handler(batch.of((event,)))
 
 
 def _give_up(batch: Batch, event: Event, exc: Exception, max_faults: int) -> None:

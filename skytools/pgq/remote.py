@@ -10,7 +10,6 @@ from skytools.core.config import DaemonConfig
 from skytools.core.db import Database
 from skytools.core.errors import DatabaseError, LostPosition, SkytoolsError
 from skytools.core.faultpoint import reach
-from skytools.core.service import Context
 from skytools.pgq import api
 from skytools.pgq.base import NOT_INSTALLED, BaseConsumer
 from skytools.pgq.batch import Batch, BatchReader
@@ -36,9 +35,6 @@ class RemoteConsumer(BaseConsumer):
     Config: ClassVar[type[DaemonConfig]] = RemoteConsumerConfig
     durable = True
     cfg: RemoteConsumerConfig
-
-    def __init__(self, ctx: Context, cfg: RemoteConsumerConfig) -> None:
-        super().__init__(ctx, cfg)
 
     @property
     def target(self) -> Database:

@@ -2,8 +2,24 @@
 """CascadeAdmin: setadm as a class that scripts start, call and extend. Source: pgq.cascade.admin.
 
 Each command is a method cmd_NAME, with the words of the command line as its arguments; switches
-are in `options`. All do what setadm does now: a plan of steps that can be given again. The steps
-of 3.x (demote_node, takeover_root ...) are no methods any more.
+are in `options`. A script adds commands, and asks of the cascade what CascadeFacts knows::
+
+    class Ours(pgq.CascadeAdmin):
+        def cmd_who_reads(self, name):                  # ours.py INI who-reads NAME
+            print(self.find_subscribers_for(name))
+
+        def cmd_move_all(self, old, new):               # ours.py INI move-all OLD NEW
+            for name in self.find_subscribers_for(old):
+                self.node_change_provider(name, new)
+
+        def cmd_takeover(self, old_node_name):          # a step more
+            super().cmd_takeover(old_node_name)
+            tell_everybody(self.find_root_node())
+
+    Ours("cascade_admin", "node_db", sys.argv[1:]).start()
+
+All do what setadm does: a plan of steps, journaled, that can be given again; so the steps of 3.x
+(demote_node, takeover_root ...) are no methods. give() runs any command with switches of its own.
 """
 
 from __future__ import annotations

@@ -25,6 +25,11 @@ class Ours(pgq.CascadeAdmin):
             self.log.info("%s", row["ret_note"])
         print(name, "is read by", self.find_subscribers_for(name))
 
+    def cmd_move_all(self, old, new):
+        for name in self.find_subscribers_for(old):
+            self.node_change_provider(name, new)
+        print("now", self.find_subscribers_for(new))
+
 
 Ours("cascade_admin", "node_db", sys.argv[1:]).start()
 """
@@ -117,6 +122,8 @@ def test_a_script_with_a_command_of_its_own(site, tmp_path):
     info = json.loads(run(sys.executable, script, "--json", ini, "node-info").out)
     assert info["worker_name"] == "c_q"
     assert "c (leaf)" in run(sys.executable, script, ini, "status").out
+    moved = run(sys.executable, script, "-q", ini, "move-all", "b", "a")
+    assert moved.out.endswith("now ['b', 'c']\n")
     for words, text in (
         (["nonsense"], "bad subcommand"),
         (["takeover"], "wrong number of arguments; expected: OLD_NODE_NAME"),

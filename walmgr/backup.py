@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import subprocess
 import time
@@ -21,6 +22,7 @@ from skytools.walmgr.files import make_folder
 from skytools.walmgr.hooks import run_hook
 from skytools.walmgr.postgres import Programs, Server, ask_server, read_control
 from skytools.walmgr.remote import clean_environment
+from skytools.walmgr.server import wait_until
 from skytools.walmgr.sets import (
     FACTS,
     FAILED,
@@ -39,6 +41,7 @@ from skytools.walmgr.store import sync_folder
 from skytools.walmgr.wal import HISTORY, Segment, WalError, format_lsn, kind_of
 
 FIRST_INCREMENTAL = 17
+HALF = ".half."
 # Each must begin where another ends, but for the one that the position is in.
 SUMMARIES = """
 with wanted as (select %s::pg_lsn as start),
@@ -103,7 +106,7 @@ def _make(
     site.archive.claim(server.system_id)
     programs = site.programs(server.major)
     parent = parent_for(site, database, server) if incremental else None
-    _remove_halves(site)
+    remove_halves(site)
     one = _begin(site, database, server, parent)
     what = f"what changed since {parent.name}" if parent else "all"
     site.say(f"backup set {one.name}: copying {what} from the {source}")
@@ -187,12 +190,25 @@ def full_is_due(site: Site) -> bool:
     return not full or time.time() - max(full) >= site.cfg.full_interval * 3600
 
 
-def _remove_halves(site: Site) -> None:
+def remove_halves(site: Site) -> None:
     """Remove what killed backups have left: there may be no room for another set beside it."""
     for one in list_sets(site.cfg.sets, running=False):
         manifest = one.data / "backup_manifest"
         if one.state == FAILED and (one.path / FACTS).exists() and not manifest.exists():
-            shutil.rmtree(one.path)
+            one.path.rename(one.path.with_name(f"{HALF}{one.name}"))
+    for path in site.cfg.sets.parent.glob(f"{HALF}*"):
+        # The pg_basebackup of a killed backup ends a moment later, and finds its folder gone.
+        wait_until(lambda path=path: _removed(path), f"{path} is written to", 30.0)  # type: ignore[misc]
+
+
+def _removed(path: Path) -> bool:
+    try:
+        shutil.rmtree(path)
+    except OSError as exc:
+        if exc.errno != errno.ENOTEMPTY:
+            raise
+        return False
+    return True
 
 
 def _begin(site: Site, database: Database, server: Server, parent: BackupSet | None) -> BackupSet:
@@ -298,7 +314,9 @@ def _run_shown(words: list[str | Path], password: str, *, shown: bool) -> None:
     """Run pg_basebackup; on a terminal its progress is seen."""
     env = clean_environment({"LC_ALL": "C", **({"PGPASSWORD": password} if password else {})})
     done = subprocess.run(
-        list(map(str, words)), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        # It must not write on when we are gone.
+        ["setpriv", "--pdeathsig", "KILL", *map(str, words)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=None if shown else subprocess.PIPE, env=env, check=False, text=True,
         errors="replace",
     )  # fmt: skip

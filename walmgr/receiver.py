@@ -154,11 +154,21 @@ def collect(site: Site) -> int:
         path = site.cfg.partials / name
         if name == (whole[-1] if whole else "") or kind_of(name) == HISTORY:
             if site.archive.find(name) is None:
-                new += site.archive.admit(str(path), name)
+                new += _admit(site, path)
             continue
-        new += site.archive.admit(str(path), name)
+        new += _admit(site, path)
         path.unlink(missing_ok=True)
     return new
+
+
+def _admit(site: Site, path: Path) -> bool:
+    """Take a file into the archive; False when it was there, or somebody else takes it now."""
+    try:
+        return site.archive.admit(str(path), path.name)
+    except FileNotFoundError:
+        if path.exists():
+            raise  # it is the archive that is missing
+        return False  # `boot` and the service do this at the same time
 
 
 @contextmanager
@@ -176,7 +186,7 @@ def clear_partials(site: Site, timeline: int) -> None:
         with suppress(WalError):
             kind = kind_of(path.name)
             if kind in (SEGMENT, PARTIAL) and int(path.name[:8], 16) < timeline:
-                path.unlink()
+                path.unlink(missing_ok=True)
 
 
 def copy_file(source: Path, target: Path) -> None:

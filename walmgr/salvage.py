@@ -78,6 +78,8 @@ class Salvage:
             self._from_archive(segment)
             or self._from_primary(dead, segment, theirs)
             or self._from_receiver(segment)
+            # The service has taken the receiver's file into the archive meanwhile.
+            or self._from_archive(segment)
         )
 
     def _choose_timeline(self, dead: Node, theirs: set[str]) -> None:
@@ -179,7 +181,7 @@ class Salvage:
     def _from_receiver(self, segment: Segment) -> bool:
         for name in (segment.name, f"{segment.name}.partial"):
             path = self.site.cfg.partials / name
-            if path.is_file():
+            with suppress(FileNotFoundError):
                 copy_file(path, self.folder / segment.name)
                 return self._is_good(segment, self.folder / segment.name, "receiver")
         return False

@@ -282,15 +282,18 @@ class Sync:
         running, limit = self.children.running, self.worker.cfg.parallel_copies
         stages = {row.name: State.parse(row.state).stage for row in rows}
         for row in rows:
-            if stages[row.name] is not Stage.OK and self.children.may_start(row.name):
-                self._launch(row)
+            if len(running) >= limit * PROCESSES_EACH:
+                return True
+            may = stages[row.name] is not Stage.OK and self.children.may_start(row.name)
+            if may and not self._old_copy(row.name):
+                self._launch(row.name)
         busy = sum(1 for name in running if stages.get(name) in BUSY)
-        if busy >= limit or len(running) >= limit * PROCESSES_EACH:
+        if busy >= limit:
             return True
         missing = copies.to_copy(self.worker.target, self.worker.cfg.queue_name)
         self.worker.target.commit()
         for row in missing:
-            if busy >= limit:
+            if busy >= limit or len(running) >= limit * PROCESSES_EACH:
                 break
             self.children.forget(row.name)
             busy += self._begin(row)
@@ -306,13 +309,12 @@ class Sync:
         if row.name in self.children.running or self._old_copy(row.name):
             return False
         self._mark(row.name, IN_COPY)
-        self._launch(row)
+        self._launch(row.name)
         return True
 
-    def _launch(self, row: TableInfo) -> None:
-        if not self._old_copy(row.name):
-            self.children.start(row.name)
-            reach("sync-started")
+    def _launch(self, table: str) -> None:
+        self.children.start(table)
+        reach("sync-started")
 
     def _mark(self, table: str, state: State) -> None:
         """Move a table on that is still to be copied."""

@@ -151,6 +151,20 @@ def test_a_copy_that_fails_says_why_and_one_that_is_asked_for_begins_at_once(
     assert copies.errors(leaf.db, "q") == {}
 
 
+def test_a_restarted_worker_does_not_start_more_copies_than_it_may(copying: Copying) -> None:
+    copying.cascade()
+    copying.tables("a", "b", "c", "d", rows=2)
+    leaf = copying.tree["leaf"].db
+    worker = copying.worker("leaf", parallel_copies=1)
+    worker.step()
+    copying.subscribe("leaf", "a", "b", "c", "d", copy_node="root")
+    leaf.execute("update londiste.table_info set merge_state = 'in-copy'")
+    worker.sync.children._rests.clear()
+    worker.sync.idle()
+    assert len(worker.sync.children.running) == 2
+    copying.in_sync("leaf")
+
+
 @pytest.mark.chaos
 def test_a_table_that_is_removed_while_it_is_copied_leaves_nothing(
     copying: Copying, big, monkeypatch

@@ -41,7 +41,7 @@ def test_five_minutes_of_the_readme(state: Path) -> None:
         env={**os.environ, "SHELL": "/bin/sh"},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=600,
         check=False,
     )
     assert "SEEN" in done.stdout, done.stdout + done.stderr

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: ISC
-"""`londiste INI copy TABLE`: the process that copies one table, or tidies up after copies.
+"""A process that copies tables, or tidies up after copies.
 
-The worker starts it as a child that dies with it, with its own settings on the standard input;
-an administrator may start it by hand while no worker runs. It can be killed at any moment: what
-it had committed is found in the table's row, and the next one goes on from there.
+The worker starts it as a child that dies with it, with its own settings on the standard input, and
+names one table after the other; `londiste INI copy TABLE` does one by hand while no worker runs. It
+can be killed at any moment: what it had committed is found in the table's row, and the next one
+goes on from there.
 """
 
 from __future__ import annotations

@@ -171,7 +171,7 @@ def _take_over(site: Site, standby: Database, *, clean: bool = False) -> Promoti
         try:
             salvage.gather(old)
             end = salvage.valid_end()
-            salvage.require_reach(end)
+            salvage.require_reach(max(end, at.received))
             if end > at.received:
                 site.say(f"standby has {format_lsn(at.received)}, others {format_lsn(end)}")
             with salvage.serve(end) if end > at.received else nullcontext():
@@ -184,7 +184,7 @@ def _take_over(site: Site, standby: Database, *, clean: bool = False) -> Promoti
         _settle(site, standby, timeline)
     return Promotion(
         site.leader.name, timeline, format_lsn(at.received), format_lsn(end),
-        end - at.received, last, time.monotonic() - began,
+        max(end - at.received, 0), last, time.monotonic() - began,
     )  # fmt: skip
 
 

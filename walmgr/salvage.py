@@ -66,7 +66,13 @@ class Salvage:
         """
         theirs = self._listing(dead)
         self._choose_timeline(dead, theirs)
-        number = self.at.received // self.at.size
+        # The standby may have the beginning of a record only: the end of the last whole one is in
+        # the segment of the last byte, which itself has when nobody else does.
+        number = max(self.at.received - 1, 0) // self.at.size
+        if not self._gather_one(dead, segment := self._segment(number), theirs):
+            own = self.site.follower
+            self._from_server(own, segment, self._listing(own))
+        number += 1
         while self._gather_one(dead, self._segment(number), theirs):
             number += 1
 
@@ -76,7 +82,7 @@ class Salvage:
     def _gather_one(self, dead: Node, segment: Segment, theirs: set[str]) -> bool:
         return (
             self._from_archive(segment)
-            or self._from_primary(dead, segment, theirs)
+            or self._from_server(dead, segment, theirs)
             or self._from_receiver(segment)
             # The service has taken the receiver's file into the archive meanwhile.
             or self._from_archive(segment)
@@ -106,7 +112,10 @@ class Salvage:
             )
 
     def valid_end(self) -> int:
-        """Return the furthest position up to which the gathered WAL is valid."""
+        """Return the furthest end of a whole record in the gathered WAL.
+
+        It may be before what the standby has received: nobody has the rest of its last record.
+        """
         if not self.sources:
             return self.at.received
         # pg_waldump reads one timeline: for it the whole way gets the newest one's names.
@@ -116,15 +125,15 @@ class Salvage:
         for name in self.sources:
             number = Segment.parse(name, self.at.size).number
             (scan / Segment(newest, number, self.at.size).name).symlink_to(self.folder / name)
-        begin = format_lsn(self.at.received // self.at.size * self.at.size)
+        begin = format_lsn(max(self.at.received - 1, 0) // self.at.size * self.at.size)
         program = self.programs.path("pg_waldump")
         words: list[str | Path] = [program, "-p", scan, "-t", str(newest), "-s", begin]
         found = _BETWEEN.search(self.programs.host.run([*words, "--stats"]).out)
         if found:
-            return max(self.at.received, parse_lsn(found[2]))
+            return parse_lsn(found[2])
         # Before PostgreSQL 15 only records are told: the start of the last one is certain.
         starts = _LSN.findall(self.programs.host.run(words).out)
-        return max([self.at.received, *map(parse_lsn, starts[-1:])])
+        return parse_lsn(starts[-1]) if starts else self.at.received
 
     @contextmanager
     def serve(self, end: int) -> Iterator[None]:
@@ -170,13 +179,13 @@ class Salvage:
         self.sources[segment.name] = "archive"
         return True
 
-    def _from_primary(self, dead: Node, segment: Segment, theirs: set[str]) -> bool:
-        """Copy a segment of the dead primary; a recycled one shows by its header."""
+    def _from_server(self, node: Node, segment: Segment, theirs: set[str]) -> bool:
+        """Copy a segment of a server's own; a recycled one shows by its header."""
         if segment.name not in theirs:
             return False
         target = self.folder / segment.name
-        dead.fetch_wal(segment.name, target)
-        return self._is_good(segment, target, dead.name)
+        node.fetch_wal(segment.name, target)
+        return self._is_good(segment, target, node.name)
 
     def _from_receiver(self, segment: Segment) -> bool:
         for name in (segment.name, f"{segment.name}.partial"):

@@ -15,6 +15,7 @@ from skytools.core.db import Database
 from skytools.core.errors import SkytoolsError
 from skytools.core.pgserver import PrivateServer
 from tests.fixtures.process import Program, Spawn
+from tests.fixtures.proxy import Link
 from tests.fixtures.wait import wait_until
 from tests.fixtures.walmgr import Hosts, MakeHosts
 
@@ -260,3 +261,31 @@ def scrape(path: str) -> str:
         connection.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
         with connection.makefile() as answer:
             return answer.read()
+
+
+def test_a_record_of_which_nobody_has_the_end_is_no_obstacle(make_hosts: MakeHosts) -> None:
+    """The stream breaks in the middle of a record, the primary is gone, and nobody has the rest."""
+    hosts = make_hosts(settings={**DURABLE, "archive_mode": "off"})
+    link = Link(hosts.primary.socket_dir / f".s.PGSQL.{hosts.primary.port}")
+    try:
+        conninfo = f"host=127.0.0.1 port={link.port} user=postgres dbname=postgres"
+        hosts.write_ini(master_db=conninfo, master_ini="none")
+        hosts.good("pair")
+        primary, standby = hosts.sql(hosts.primary), hosts.sql(hosts.standby)
+        primary.execute("create table t (id bigint primary key)")
+        primary.execute("insert into t values (1)")
+        begin = primary.value("select pg_current_wal_flush_lsn()::text")
+        reached = "select pg_last_wal_receive_lsn() - %s::pg_lsn > %s"
+        wait_until(lambda: standby.value(reached, [begin, -1]))
+        link.rate = 2e6
+        primary.execute("create table big as select repeat(i::text, 200) from "
+                        "generate_series(1, 20000) i")  # fmt: skip
+        wait_until(lambda: standby.value(reached, [begin, 1 << 20]))
+        hosts.primary.kill()
+        link.close()
+        hosts.primary.datadir.rename(hosts.root / "a" / "lost")
+        done = hosts.good("boot")
+        assert "slave is the primary, timeline 2" in done.out
+        assert rows(hosts, hosts.standby) == {1}
+    finally:
+        link.close()

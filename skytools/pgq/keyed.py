@@ -13,6 +13,7 @@ import gc
 import logging
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -34,6 +35,8 @@ from skytools.pgq.types import Event
 log = logging.getLogger("skytools")
 
 SWITCH_SECONDS = 0.02
+# How often is looked whether the workers are done, at the end of a run that ends by itself.
+DRAIN_POLL = 0.02
 COLLECT_AFTER = 20_000
 
 
@@ -134,6 +137,18 @@ class KeyedConsumer(BaseConsumer):
         if self.number is None and self._reader is not None:
             self._watch()
         return super().step()
+
+    def _ends(self, *, idle: bool) -> bool:
+        """As any consumer, but not before the workers have done what was read for them."""
+        if self.number is not None:
+            return False  # the reading thread says when
+        delay = self.cfg.loop_delay
+        if delay < 0 or (idle and delay == 0):
+            while not self.ctx.stopping and any(w.done < self.last_tick for w, _ in self._crew):
+                self._watch()
+                self.ctx.notify.watchdog()
+                time.sleep(DRAIN_POLL)
+        return super()._ends(idle=idle)
 
     def _deal(self, batch: Batch) -> None:
         assert self._feed is not None

@@ -55,6 +55,11 @@ class Worker(Daemon[ConsumerConfig]):
         self._alone = False
         self._saved_at = 0.0
 
+    @property
+    def done(self) -> int:
+        """The tick up to which there is nothing to do."""
+        return self._done
+
     @staticmethod
     def refuse(event: Event, seconds: int) -> None:
         """Note that the handler wants to put an event off; raises an error that says so."""

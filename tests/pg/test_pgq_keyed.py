@@ -266,6 +266,16 @@ def test_stopping_waits_for_what_is_being_done(queue, run, wait_until):
     assert queue.position(f"job#{slot('slow', 4) + 1}/4") == queue.last_tick()
 
 
+def test_a_run_that_ends_by_itself_waits_for_the_workers(queue, run, wait_until):
+    consumer = run(loop_delay=0.0)
+    consumer.ctx.signals.stop = False  # the first look has found nothing
+    events(queue, range(1, 9), keys=["slow", "a", "b", "c"])
+    queue.tick()
+    threading.Timer(0.5, Keyed.gate.set).start()
+    drive(consumer, wait_until, lambda: consumer.ctx.stopping)
+    assert numbers(queue) == list(range(1, 9))
+
+
 def test_unregister_forgets_the_workers(queue, run):
     consumer = run()
     consumer.close()

@@ -46,8 +46,10 @@ begin
     paused := s.paused;
     uptodate := s.uptodate;
     cur_error := s.cur_error;
-    local_watermark := pgq_node._local_watermark(i_queue_name);
-    if node_type <> 'leaf' then
+    if node_type = 'leaf' then
+        local_watermark := completed_tick;
+    else
+        local_watermark := pgq_node._local_watermark(i_queue_name);
         global_watermark := pgq_node._global_watermark(i_queue_name);
         local_queue_top := pgq_node._top_tick(i_queue_name);
     end if;

@@ -44,7 +44,7 @@ class Piece:
 
 @dataclass(slots=True)
 class FolderCopy:
-    """Pairs of folders, source and target; the targets are made. Raises ProgramError."""
+    """Pairs of folders, source and target; the targets are made. Its calls raise OSError."""
 
     pairs: Sequence[tuple[Path, Path]]
     _copied: dict[str, int] = field(default_factory=dict)

@@ -33,8 +33,8 @@ from skytools.core.errors import SkytoolsError, TransientError
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 60.0
-DRAIN_SECONDS = 60.0
-SHOW_SECONDS = 60.0
+DRAIN_SECONDS = 180.0
+SHOW_SECONDS = 240.0
 TEND_SECONDS = 0.25
 
 

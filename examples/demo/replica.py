@@ -22,7 +22,7 @@ from skytools.core.pgserver import PrivateServer
 DATABASE = "shop"
 QUEUE = "shop"
 NODES = ("left", "right")
-PATIENCE = 60.0
+PATIENCE = 120.0
 AROUND = 2.0  # seconds of selling before the takeover, and after it
 PAUSE = 0.01
 RETRY = 0.02

@@ -21,7 +21,7 @@ from skytools.core.pgserver import PrivateServer, find_tree
 from skytools.core.unprivileged import server_user
 
 NEEDS_SECONDS = 8.0  # a demo that is shorter goes without
-PATIENCE = 60.0
+PATIENCE = 120.0
 ROWS = 500
 STATES = "select sync_state from pg_stat_replication where application_name = 'walmgr_receiver'"
 

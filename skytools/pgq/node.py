@@ -12,6 +12,8 @@ from skytools.core.db import Database, Row
 from skytools.core.errors import SkytoolsError
 from skytools.pgq.api import AT_LEAST_LOCAL, call
 
+NO_NODE = ": the database is no node of it; create-root, create-branch or create-leaf makes it one"
+
 
 class NodeType(StrEnum):
     """What a database is in a cascade."""
@@ -90,7 +92,8 @@ def check(row: Row | None) -> Row:
     """Return the columns after ret_code and ret_note. Raises SkytoolsError for codes from 400."""
     assert row is not None
     if row[0] >= 400:
-        raise SkytoolsError(f"{row[1]} ({row[0]})")
+        hint = NO_NODE if str(row[1]).startswith("Unknown queue") else ""
+        raise SkytoolsError(f"{row[1]} ({row[0]}){hint}")
     return row[2:]
 
 

@@ -98,7 +98,6 @@ _GLOBAL_REMOVE_TABLE = _call("global_remove_table", "text", "text")
 _GLOBAL_UPDATE_SEQ = _call("global_update_seq", "text", "text", "int8")
 _GLOBAL_REMOVE_SEQ = _call("global_remove_seq", "text", "text")
 _TABLE_FKEYS = _call("find_table_fkeys", "text")
-_PENDING_FKEYS = _call("get_table_pending_fkeys", "text")
 _VALID_FKEYS = _call("get_valid_pending_fkeys", "text")
 _DROP_FKEY = _call("drop_table_fkey", "text", "text")
 _RESTORE_FKEY = _call("restore_table_fkey", "text", "text", "bool")
@@ -329,11 +328,6 @@ def _fkeys(db: Database, statement: str, name: str) -> list[ForeignKey]:
 def find_table_fkeys(db: Database, table: str) -> list[ForeignKey]:
     """Return the foreign keys from and to a table that are there now."""
     return _fkeys(db, _TABLE_FKEYS, table)
-
-
-def table_pending_fkeys(db: Database, table: str) -> list[ForeignKey]:
-    """Return the foreign keys from and to a table that were dropped for a copy."""
-    return _fkeys(db, _PENDING_FKEYS, table)
 
 
 def valid_pending_fkeys(db: Database, queue: str) -> list[ForeignKey]:

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from skytools.core.errors import UsageError
-from skytools.daemons.qadmin.lexer import Kind, Statement, Token, tokenize
+from skytools.daemons.qadmin.lexer import Statement, Token, tokenize
 from skytools.daemons.qadmin.syntax import Leaf, Node, Trace, parse_syntax
 
 if TYPE_CHECKING:
@@ -177,8 +177,3 @@ def _complaint(tokens: Sequence[Token], place: int, candidates: list[tuple[Comma
     if len(candidates) == 1:
         told += f"; syntax: {candidates[0][0].syntax}"
     return told
-
-
-def is_symbol(token: Token, text: str) -> bool:
-    """Tell whether a token is that symbol."""
-    return token.kind is Kind.SYMBOL and token.value == text

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from urllib.parse import unquote_plus
 
 NULL = "\\N"
 
@@ -73,11 +72,6 @@ def _decoded(match: re.Match[str]) -> str:
     found = match[0]
     text = _ASCII.get(found)
     return bytes.fromhex(found.replace("%", "")).decode() if text is None else text
-
-
-def decode_names(data: str) -> tuple[str, ...]:
-    """Return the names of the columns of a row that logutriga has written."""
-    return tuple(unquote_plus(part.partition("=")[0]) for part in data.split("&") if part)
 
 
 def literal(value: str | None) -> str:

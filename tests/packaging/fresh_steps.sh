@@ -61,6 +61,10 @@ fresh_files() {
         inside "$program" --version
         inside test -f "/usr/share/man/man1/$program.1.gz"
     done
+    for program in scriptmgr3 londiste3 queue_mover3; do # as Skytools 3 called them
+        inside "$program" --version
+        inside test -f "/usr/share/man/man1/$program.1.gz"
+    done
     [ "$(completed scriptmgr resta)" = restart ]
     [ "$(completed pgqd --chec)" = --check ]
     [ "$(completed qadmin --jso)" = --json ]

@@ -43,12 +43,15 @@ def check(cfg: WalmgrConfig, facts: Facts) -> list[Finding]:
     return sorted(found, key=lambda one: -one.level)
 
 
+def _why(facts: Facts, role: str) -> str:
+    return f"{facts.silence[role]}; " if role in facts.silence else ""
+
+
 def _primary(facts: Facts) -> Iterator[Finding]:
     primary = facts.primary
     if primary is None:
-        yield Finding(
-            CRITICAL, "the primary does not answer", "start it, or `boot` makes the standby primary"
-        )
+        remedy = _why(facts, "primary") + "start it, or `boot` makes the standby primary"
+        yield Finding(CRITICAL, "the primary does not answer", remedy)
         return
     if primary["in_recovery"]:
         yield Finding(CRITICAL, "the primary of the ini is a standby", "correct master_db")
@@ -67,7 +70,8 @@ def _primary(facts: Facts) -> Iterator[Finding]:
 def _standby(facts: Facts) -> Iterator[Finding]:
     standby, primary = facts.standby, facts.primary
     if standby is None:
-        yield Finding(CRITICAL, "the standby does not answer", "start it; `restore` makes it anew")
+        remedy = _why(facts, "standby") + "start it; `restore` makes it anew"
+        yield Finding(CRITICAL, "the standby does not answer", remedy)
         return
     if not standby["in_recovery"]:
         yield Finding(CRITICAL, "the standby is no standby any more", "`rejoin` makes it one")

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,7 +61,7 @@ select pg_is_in_recovery() as in_recovery,
 
 @dataclass(slots=True)
 class Facts:
-    """What was found out; a part that does not answer is None."""
+    """What was found out; a part that does not answer is None, `silence` has why."""
 
     moment: float
     primary: dict[str, Any] | None = None
@@ -75,15 +74,20 @@ class Facts:
     disk_free: float = 1.0
     disk: Disk | None = None
     offsite: dict[str, Any] | None = None
+    silence: dict[str, str] = field(default_factory=dict)
 
 
 def gather(site: Site) -> Facts:
     """Ask everybody. Servers that do not answer are None; raises OSError for the archive."""
     facts = Facts(time.time())
-    with suppress(SkytoolsError):
+    try:
         facts.primary = _primary(site, facts)
-    with suppress(SkytoolsError):
+    except SkytoolsError as exc:
+        facts.silence["primary"] = str(exc)
+    try:
         facts.standby = _standby(site)
+    except SkytoolsError as exc:
+        facts.silence["standby"] = str(exc)
     facts.receiver_runs = is_locked(site.cfg.home / RECEIVER_LOCK)
     facts.sets = site.sets()
     facts.archive = _archive(site, facts.sets)

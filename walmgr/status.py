@@ -26,10 +26,15 @@ def status_lines(site: Site, facts: Facts) -> Iterator[str]:
         yield f"off-site  {told}, {facts.offsite['pending']} files are not there"
 
 
+def _silent(facts: Facts, role: str) -> str:
+    why = facts.silence.get(role)
+    return f"does not answer: {why}" if why else "does not answer"
+
+
 def _primary(facts: Facts) -> str:
     primary = facts.primary
     if primary is None:
-        return "does not answer"
+        return _silent(facts, "primary")
     if primary["in_recovery"]:
         return "is a standby"
     mode = f", synchronous {primary['synchronous']}" if primary["synchronous"] else ""
@@ -39,7 +44,7 @@ def _primary(facts: Facts) -> str:
 def _standby(facts: Facts) -> str:
     standby = facts.standby
     if standby is None:
-        return "does not answer"
+        return _silent(facts, "standby")
     if not standby["in_recovery"]:
         return f"is a primary, timeline {standby['timeline']}"
     behind = facts.senders.get("walmgr_standby", {}).get("behind")

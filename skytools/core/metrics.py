@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import logging
 import os
 import socket
 import socketserver
+import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -29,6 +31,8 @@ from prometheus_client import (
 )
 
 __all__ = ["Counter", "Gauge", "Histogram", "Metric", "Metrics", "parse_families"]
+
+log = logging.getLogger(__name__)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BATCH_SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800)
@@ -124,7 +128,10 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     allow_reuse_address = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: a reader that hangs up is no fault of ours."""
+        """Say nothing of a reader that hangs up; anything else is a fault of ours."""
+        exc = sys.exception()
+        if not isinstance(exc, OSError):
+            log.error("unexpected error in an answer, please report it", exc_info=exc)
 
 
 class _UnixServer(_Server):

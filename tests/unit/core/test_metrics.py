@@ -7,6 +7,8 @@ import http.client
 import socket
 import stat
 
+import pytest
+
 from skytools.core import metrics
 
 
@@ -47,6 +49,19 @@ def test_served_on_a_socket_that_replaces_a_stale_one(tmp_path):
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_a_fault_of_ours_is_logged(tmp_path, caplog, wait_until):
+    def answer(path):
+        raise KeyError(path)
+
+    path = tmp_path / "job.sock"
+    server = metrics.serve_unix(path, answer)
+    with pytest.raises(http.client.RemoteDisconnected):
+        scrape(path)
+    wait_until(lambda: "KeyError: '/metrics'" in caplog.text, what="the fault in the log")
+    server.shutdown()
+    server.server_close()
 
 
 def test_parsed_families_render_to_the_same_samples():

@@ -110,6 +110,13 @@ local alert(name, severity, expr, wait, summary, description, url) = {
             'The last backup is old.',
             'The last good backup of {{ $labels.job_name }} on {{ $labels.instance }} is {{ $value | humanizeDuration }} old.',
           ),
+          warning(
+            'WalDiskFillsUp',
+            'skytools_walmgr_disk_full_after_seconds{%s} < %d' % [s, c.diskFullSeconds],
+            '15m',
+            'The disk of the WAL archive will be full.',
+            'The disk of {{ $labels.job_name }} on {{ $labels.instance }} will be full in {{ $value | humanizeDuration }}.',
+          ),
         ],
       },
     ],

@@ -20,6 +20,7 @@
     walArchiveSeconds: 900,
     // A day and two hours: for a backup every night.
     backupSeconds: 93600,
+    diskFullSeconds: 86400,
 
     // An alert's heading in monitoring.md of this folder, which the package installs there.
     runbookUrl: 'file:///usr/share/doc/skytools/monitoring.md#',

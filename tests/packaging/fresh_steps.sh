@@ -258,6 +258,7 @@ fresh_units() {
     inside systemctl reload skytools@ledger
     inside systemctl stop skytools-jobs.target
     wait_until 30 unit_is skytools@ledger inactive
+    wait_until 30 unit_is skytools@pgqd inactive
     [ -z "$(processes)" ]
     inside systemctl disable skytools-jobs.target
     inside systemctl daemon-reload

@@ -186,7 +186,7 @@ fresh_reload() {
     [ "$(main_pid skytools)" = "$manager" ]
     inside rm /etc/skytools/second.ini
     inside systemctl reload skytools
-    jobs_ready 2
+    wait_until 30 jobs_ready 2
     sql "select pgq.unregister_consumer('orders', 'second'); delete from ledger a using ledger b where a.ctid > b.ctid and a.id = b.id"
 }
 

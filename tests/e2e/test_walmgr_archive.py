@@ -81,8 +81,10 @@ def test_kill_at_any_moment_never_leaves_a_torn_file(host: Hosts) -> None:
     host.write_ini(archive_compression="zstd")
     dice = random.Random(5)
     source = host.root / "pg_wal" / FIVE.name
-    killed = 0
-    for number in range(15):
+    number = killed = 0
+    # Where it is over within a few milliseconds it takes more tries to hit it.
+    while number < 15 or (killed < 3 and number < 200):
+        number += 1
         segment = Segment(1, number + 10)
         put(host, segment.name, content(segment))
         process = subprocess.Popen(
@@ -100,7 +102,7 @@ def test_kill_at_any_moment_never_leaves_a_torn_file(host: Hosts) -> None:
         assert host.walmgr("xrestore", segment.name, target).code == 0
         assert target.read_bytes() == content(segment)
         source.with_name(segment.name).unlink()
-    assert killed > 2
+    assert killed >= 3
 
 
 @pytest.mark.parametrize("verb", ["xarchive", "xrestore"])

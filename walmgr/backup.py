@@ -20,6 +20,7 @@ from skytools.walmgr.errors import ProgramError
 from skytools.walmgr.expire import expire
 from skytools.walmgr.files import make_folder
 from skytools.walmgr.hooks import run_hook
+from skytools.walmgr.outside import keep_configuration
 from skytools.walmgr.postgres import Programs, Server, ask_server, read_control
 from skytools.walmgr.remote import clean_environment
 from skytools.walmgr.server import wait_until
@@ -112,6 +113,7 @@ def _make(
     site.say(f"backup set {one.name}: copying {what} from the {source}")
     copy: Staging | None = None
     try:
+        keep_configuration(database, one)
         copy = beside(one) if beside is not None else None
         packing = _packing(site, database, server, programs)
         _fetch(site, one, programs, conninfo, rate, parent, packing)

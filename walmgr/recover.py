@@ -27,6 +27,7 @@ from skytools.walmgr.datadir import (
 from skytools.walmgr.delta import make_equal, require_fit, whole
 from skytools.walmgr.errors import RefusedError
 from skytools.walmgr.node import SLAVE
+from skytools.walmgr.outside import bring_configuration
 from skytools.walmgr.postgres import Programs
 from skytools.walmgr.restore import restore_command
 from skytools.walmgr.server import start_server, stop_server
@@ -158,6 +159,7 @@ def build(site: Site, plan: Plan, programs: Programs, *, staged: bool = False) -
         if (one.data / "backup_manifest").exists():
             _verify_copy(site, programs, plan.folder)
         _finish(site, plan, plan.folder)
+        bring_configuration(one, plan.folder)
         return
     if not is_empty(plan.folder):
         stop_server(site, plan.folder)
@@ -174,6 +176,7 @@ def build(site: Site, plan: Plan, programs: Programs, *, staged: bool = False) -
     # It has its name only when nothing is missing: as it comes from the set it would be a primary.
     _finish(site, plan, staged_at(plan.folder)[0])
     install_set(one, plan.folder, wal, check)
+    bring_configuration(one, plan.folder)
 
 
 def _finish(site: Site, plan: Plan, folder: Path) -> None:

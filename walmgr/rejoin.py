@@ -11,6 +11,7 @@ from skytools.walmgr import postgres, recover
 from skytools.walmgr.datadir import RECOVERY, STANDBY, make_standby, write_settings
 from skytools.walmgr.errors import ProgramError, RefusedError
 from skytools.walmgr.node import SLAVE, Node
+from skytools.walmgr.outside import OPTIONS, config_file
 from skytools.walmgr.postgres import Control, Programs, Server
 from skytools.walmgr.restore import restore_command
 from skytools.walmgr.server import run_pg_ctl, start_server, wait_caught_up
@@ -23,6 +24,7 @@ WRITE_SOMETHING = (
     "select set_config('synchronous_commit', 'local', true),"
     " pg_logical_emit_message(true, 'walmgr', 'rejoin')"
 )
+FIRST_CONFIG_FILE = 15  # of pg_rewind
 FOLLOWING = ("in archive recovery", "shut down in recovery")
 
 
@@ -98,10 +100,18 @@ def _rewind(site: Site, node: Node, programs: Programs, leader: Server, control:
     source, password = split_password(merge_conninfo(site.leader.conninfo, dbname="postgres"))
     words: list[str | Path] = [programs.path("pg_rewind"), "-D", node.folder]
     words += ["--source-server", source, "--restore-target-wal"]
+    if config := config_file(node.host, node.folder):
+        if programs.major < FIRST_CONFIG_FILE:
+            raise ProgramError(
+                f"pg_rewind of PostgreSQL {programs.major} wants a postgresql.conf in {node.folder}"
+            )
+        words.append(f"--config-file={config}")
     site.say(f"{node.name}: rewinding")
     done = node.host.run(words, password=password)
     for name, text in kept.items():
         node.host.write(node.folder / name, text)
+    for name in _configuration(node).keys() - kept.keys():
+        node.host.remove(node.folder / name)  # the leader's; ours may be outside of the folder
     if done.code != 0:
         told = [line for line in done.err.splitlines() if "error" in line or "fatal" in line]
         raise ProgramError(f"pg_rewind: {(told or [done.last_line])[0]}")
@@ -131,7 +141,9 @@ def _on_the_way(site: Site, leader: Server, control: Control) -> bool:
 def _configuration(node: Node) -> dict[str, str]:
     """Return the configuration files of a data folder."""
     names = node.host.check(["ls", node.folder]).split("\n")
-    found = {name: node.host.read(node.folder / name) for name in names if name.endswith(".conf")}
+    # pg_rewind removes the options of the last start, which say where all else is.
+    names = [name for name in names if name.endswith(".conf") or name == OPTIONS]
+    found = {name: node.host.read(node.folder / name) for name in names}
     return {name: text for name, text in found.items() if text is not None}
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from skytools.walmgr.datadir import stage_set, staged_at, sync_tree
+from skytools.walmgr.outside import FOLDER as CONFIG
 from skytools.walmgr.retention import decide
 from skytools.walmgr.sets import FACTS, VERIFIED, BackupSet, chain_of, folder_size, list_sets
 from skytools.walmgr.site import Site
@@ -66,6 +67,8 @@ def _make_whole(site: Site, chain: list[BackupSet]) -> None:
         data.rename(target)
         site.here.check([programs.path("pg_verifybackup"), "--quiet", target])
         _place_spaces(one, target, spaces)
+        if (one.path / CONFIG).is_dir():
+            shutil.copytree(one.path / CONFIG, aside / CONFIG)
         whole = replace(one, path=aside, parent="", state=VERIFIED, size=folder_size(aside))
         whole.save()
         sync_tree(aside)

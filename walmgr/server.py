@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from skytools.core.db import Database
 from skytools.core.errors import SkytoolsError, TransientError, UsageError
 from skytools.walmgr import postgres
 from skytools.walmgr.node import Node
+from skytools.walmgr.outside import config_file
 from skytools.walmgr.postgres import Programs
 from skytools.walmgr.remote import shell
 from skytools.walmgr.site import Site
@@ -33,6 +35,10 @@ def run_pg_ctl(programs: Programs, datadir: Path, verb: str) -> None:
     log = datadir.with_name(f"{datadir.name}-walmgr.log")
     words: list[str | Path] = [programs.path("pg_ctl"), "-D", datadir, "-l", log, "-m", "fast"]
     words += ["-t", f"{START_TIMEOUT:.0f}", "--wait", "--silent", verb]
+    # A restart finds it by itself.
+    config = config_file(programs.host, datadir) if verb == "start" else ""
+    if config:
+        words += ["-o", f"-c config_file={shlex.quote(config)}"]
     done = programs.host.run(words)
     if done.code != 0:
         lines = (programs.host.read(log) or "").splitlines()

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: ISC
+"""A primary as Debian makes it: its configuration is not in its data folder."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from skytools.core.pgserver import PrivateServer
+from tests.e2e.test_walmgr_failover import DURABLE
+from tests.fixtures.server import started
+from tests.fixtures.walmgr import Hosts, MakeHosts
+
+
+def move_configuration(hosts: Hosts) -> Path:
+    """Bring the files of the primary, which has not been started, to a folder like /etc."""
+    old, etc = hosts.primary, hosts.folder("etc")
+    for path in old.datadir.glob("*.conf"):
+        if path.name != "postgresql.auto.conf":
+            shutil.move(path, etc)
+    with (etc / "postgresql.conf").open("a") as file:
+        file.write(
+            f"data_directory = '{old.datadir}'\nhba_file = '{etc}/pg_hba.conf'\n"
+            f"ident_file = '{etc}/pg_ident.conf'\nwork_mem = 7MB\nwork_mem = 5MB\n"
+            f"include '{old.datadir}/private.conf'\n"
+        )
+    with (etc / "pg_hba.conf").open("a") as file:
+        file.write("# ours\n")
+
+    class Debian(PrivateServer):
+        def _as_user(self, command: list[str], *, bind_life: bool = False) -> list[str]:
+            where = ["-c", f"config_file={etc}/postgresql.conf"]
+            return super()._as_user([*command, *where], bind_life=bind_life)
+
+    hosts.primary = Debian(old.datadir, settings=old.settings)
+    started[started.index(old)] = hosts.primary
+    return etc
+
+
+def test_configuration_outside_of_the_data_folder_goes_along(make_hosts: MakeHosts) -> None:
+    hosts = make_hosts(start=False, settings=DURABLE)
+    etc = move_configuration(hosts)
+    hosts.primary.start()
+    hosts.good("pair")
+    standby = hosts.sql(hosts.standby)
+    assert standby.value("show work_mem") == "5MB"
+    assert (hosts.standby.datadir / "pg_hba.conf").read_text().endswith("# ours\n")
+    assert str(etc) not in (hosts.standby.datadir / "postgresql.conf").read_text()
+
+    hosts.primary.kill()
+    hosts.good("boot")
+    assert "master follows slave" in hosts.good("rejoin").out
+    primary = hosts.sql(hosts.primary)
+    assert primary.value("show config_file") == f"{etc}/postgresql.conf"
+    assert primary.value("select pg_is_in_recovery()")

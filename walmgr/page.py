@@ -26,6 +26,14 @@ HEADER_SIZE = _LONG_HEADER.size
 MAX_TEXT = 1 << 20
 
 
+class CutOffError(WalError):
+    """A segment of which nothing was written from byte `end` on."""
+
+    def __init__(self, text: str, end: int) -> None:
+        super().__init__(text)
+        self.end = end
+
+
 class Header:
     """What a segment says of itself."""
 
@@ -98,6 +106,8 @@ def check_content(fd: int, name: str, system_id: int, *, whole: bool = True) -> 
             raise WalError("has no line of history")
         if kind == BACKUP and "START WAL LOCATION" not in text:
             raise WalError("does not say where its backup starts")
+    except CutOffError as exc:
+        raise CutOffError(f"{name}: {exc}", exc.end) from exc
     except WalError as exc:
         raise WalError(f"{name}: {exc}") from exc
     return None
@@ -121,7 +131,7 @@ def check_pages(fd: int, header: Header) -> None:
         if not written:
             end = min(end, at)
     if end < size and not _ends_early(os.pread(fd, page, end - page)):
-        raise WalError(f"is cut off: from byte {end} on there are zeros only")
+        raise CutOffError(f"is cut off: from byte {end} on there are zeros only", end)
 
 
 def _ends_early(page: bytes) -> bool:

@@ -14,7 +14,8 @@ import time
 
 from skytools.walmgr import codec
 from skytools.walmgr.blocks import contextmanager, suppress
-from skytools.walmgr.page import MAX_TEXT, check_content
+from skytools.walmgr.compare import holds_more, same_content
+from skytools.walmgr.page import MAX_TEXT, CutOffError, check_content
 from skytools.walmgr.wal import PARTIAL, SEGMENT, History, WalError, kind_of
 
 TYPE_CHECKING = False  # what `typing` has, without its import
@@ -170,7 +171,12 @@ class Archive:
         started = time.monotonic()
         with _opened(source) as fd:
             size = os.fstat(fd).st_size
-            header = check_content(fd, name, self.identity())
+            try:
+                header = check_content(fd, name, self.identity())
+            except CutOffError as exc:
+                if holds_more(self, fd, name, exc.end):
+                    return False
+                raise
             if header is not None:
                 self.claim(header.system_id)
             new = self._admit(fd, name, self.packed if kind in (SEGMENT, PARTIAL) else "none")
@@ -345,20 +351,6 @@ def add(stats: dict[str, float], key: str, amount: float) -> None:
 def name_of(found: Found) -> str:
     """Return the file's name on disk."""
     return os.path.basename(found.path)
-
-
-def same_content(one: int, other: int) -> bool:
-    """Compare two files from their beginnings."""
-    if os.fstat(one).st_size != os.fstat(other).st_size:
-        return False
-    at = 0
-    while True:
-        left, right = os.pread(one, codec.CHUNK, at), os.pread(other, codec.CHUNK, at)
-        if left != right:
-            return False
-        if not left:
-            return True
-        at += len(left)
 
 
 def sync_folder(path: str) -> None:

@@ -121,6 +121,32 @@ def test_what_is_no_such_segment_is_refused(
     assert files(folder) == []
 
 
+def test_the_beginning_of_what_is_there_is_no_obstacle(source: Path, folder: Path) -> None:
+    """A killed standby leaves it; refused, it would stop a new primary's archiving for ever."""
+    whole = content(FIVE)
+    begun = whole[:100_000] + bytes(len(whole) - 100_000)
+    path = source / FIVE.name
+    newer = Segment(2, FIVE.number, SIZE).name
+    ways = {FIVE.name: whole, f"{FIVE.name}.partial": whole, newer: whole}
+    for number, (name, data) in enumerate(ways.items()):
+        archive = Archive(str(folder / str(number)), "lz4")
+        Path(archive.path).mkdir()
+        switched = HISTORY.replace(b"500028", b"520000")
+        for other, text in ((name, data), ("00000002.history", switched)):
+            (source / other).write_bytes(text)
+            archive.admit(str(source / other), other)
+        before = files(Path(archive.path))
+        path.write_bytes(begun)
+        assert not archive.admit(str(path), FIVE.name), name
+        other_bytes = whole[:50_000] + b"?" + begun[50_001:]
+        further = whole[:150_000] + bytes(len(whole) - 150_000)
+        for refused in (other_bytes, further) if name == newer else (other_bytes,):
+            path.write_bytes(refused)
+            with pytest.raises(WalError, match="is cut off"):
+                archive.admit(str(path), FIVE.name)
+        assert files(Path(archive.path)) == before
+
+
 def test_the_segment_of_another_cluster_is_refused(source: Path, folder: Path) -> None:
     archive = Archive(str(folder))
     archive.admit(str(write(source, FIVE)), FIVE.name)

@@ -120,9 +120,9 @@ def _make(
         with ThreadPoolExecutor(1) as pool:
             copied = pool.submit(copy.finish) if copy is not None else None
             one = _read_back(site, database, one)
+            _verify(site, one, programs)
             if copied is not None:
                 copied.result()
-        _verify(site, one, programs, copy)
     except (SkytoolsError, WalError, OSError, KeyboardInterrupt):
         # Without the lock a set that is "running" counts as failed: the disk may be full.
         with suppress(OSError):
@@ -299,16 +299,12 @@ def _read_back(site: Site, database: Database, one: BackupSet) -> BackupSet:
     return one
 
 
-def _verify(site: Site, one: BackupSet, programs: Programs, copy: Staging | None) -> None:
-    """Compare every file with the manifest, and read the set's WAL, while the disk gets it all.
-
-    A copy was read from the set: that it is good says so of what was read, too.
-    """
+def _verify(site: Site, one: BackupSet, programs: Programs) -> None:
+    """Compare every file with the manifest, and read the set's WAL, while the disk gets it all."""
     with ThreadPoolExecutor(1) as pool:
         # pg_basebackup would do so file by file, and nobody could read meanwhile.
         synced = pool.submit(sync_tree, one.path)
-        folder = one.data if copy is None else copy.folder
-        site.here.check([programs.path("pg_verifybackup"), "--quiet", folder])
+        site.here.check([programs.path("pg_verifybackup"), "--quiet", one.data])
         synced.result()
 
 

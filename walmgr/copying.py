@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: ISC
-"""Copies of folders: by two threads, shared blocks where the system can, on their way to disk.
+"""Copies of folders: shared blocks where the system can, else straight to disk, by two threads.
 
 A folder can be followed while pg_basebackup still fills it: that writes each file from its
 beginning to its end, so what is there stays as it is.
+
+Large pieces go past the system's cache: no time for a second copy in memory, nothing that others
+need is driven out of it, and nothing is left to be written when all must be durable.
 """
 
 from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
+import mmap
 import os
 import stat
+import struct
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -29,7 +35,10 @@ PAUSE = 0.02  # s between two looks at a folder that grows,
 LOOKING = 4  # or this much longer than a look takes
 WRITTEN_ANYHOW = ("pg_wal", "backup_manifest", "backup_manifest.tmp")  # not front to back
 START_WRITING = 2  # SYNC_FILE_RANGE_WRITE
-NO_COPY_CALL = (errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EPERM)
+SHARE = 0x4020940D  # FICLONERANGE
+NOT_POSSIBLE = (
+    *(errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EPERM, errno.ENOTTY),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +189,9 @@ def _copy(piece: Piece) -> None:
     try:
         target = os.open(piece.target, os.O_WRONLY | os.O_CLOEXEC)
         try:
-            _copy_range(source, target, piece)
+            if not _shared(source, target, piece):
+                done = _written_directly(source, piece) if piece.size >= ALIGNED else 0
+                _copy_range(source, target, piece, done)
             if piece.size >= ALIGNED:
                 start_writing(source, piece.start, piece.size)
                 start_writing(target, piece.start, piece.size)
@@ -192,18 +203,66 @@ def _copy(piece: Piece) -> None:
         os.close(source)
 
 
-def _copy_range(source: int, target: int, piece: Piece) -> None:
-    at, end = piece.start, piece.start + piece.size
+def _shared(source: int, target: int, piece: Piece) -> bool:
+    """Have both files share the blocks; False where the file system cannot."""
+    if piece.size < ALIGNED:
+        return False
+    wanted = struct.pack("=qQQQ", source, piece.start, piece.size, piece.start)
+    try:
+        fcntl.ioctl(target, SHARE, wanted)
+    except OSError as exc:
+        if exc.errno in NOT_POSSIBLE:
+            return False
+        raise
+    return True
+
+
+def _written_directly(source: int, piece: Piece) -> int:
+    """Write from the source's pages to disk; returns how many bytes, 0 where that is impossible."""
+    size = piece.size - piece.size % mmap.PAGESIZE
+    try:
+        target = os.open(piece.target, os.O_WRONLY | os.O_CLOEXEC | os.O_DIRECT)
+    except OSError as exc:
+        if exc.errno in NOT_POSSIBLE:
+            return 0
+        raise
+    try:
+        with (
+            mmap.mmap(source, size, prot=mmap.PROT_READ, offset=piece.start) as pages,
+            memoryview(pages) as view,
+        ):
+            pages.madvise(mmap.MADV_WILLNEED)
+            return _write_pages(target, view, piece.start)
+    except ValueError as exc:
+        raise OSError(errno.EIO, "became shorter while it was copied", piece.source) from exc
+    finally:
+        os.close(target)
+
+
+def _write_pages(target: int, view: memoryview, start: int) -> int:
+    done = 0
+    while done < len(view):
+        try:
+            done += os.pwrite(target, view[done:], start + done)
+        except OSError as exc:
+            if exc.errno not in NOT_POSSIBLE:
+                raise
+            break
+    return done
+
+
+def _copy_range(source: int, target: int, piece: Piece, done: int) -> None:
+    at, end = piece.start + done, piece.start + piece.size
     while at < end:
         try:
-            done = os.copy_file_range(source, target, end - at, at, at)
+            some = os.copy_file_range(source, target, end - at, at, at)
         except OSError as exc:
-            if exc.errno not in NO_COPY_CALL:
+            if exc.errno not in NOT_POSSIBLE:
                 raise
-            done = os.pwrite(target, os.pread(source, min(BUFFER, end - at), at), at)
-        if done == 0:
+            some = os.pwrite(target, os.pread(source, min(BUFFER, end - at), at), at)
+        if some == 0:
             raise OSError(errno.EIO, "became shorter while it was copied", piece.source)
-        at += done
+        at += some
 
 
 _libc = ctypes.CDLL(None, use_errno=True)

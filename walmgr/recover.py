@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,13 +26,13 @@ from skytools.walmgr.datadir import (
     staged_at,
 )
 from skytools.walmgr.delta import make_equal, require_fit, whole
-from skytools.walmgr.errors import RefusedError
+from skytools.walmgr.errors import ProgramError, RefusedError
 from skytools.walmgr.node import SLAVE
 from skytools.walmgr.outside import bring_configuration
 from skytools.walmgr.postgres import Programs
 from skytools.walmgr.restore import restore_command
 from skytools.walmgr.server import start_server, stop_server
-from skytools.walmgr.sets import chain_of, choose_set
+from skytools.walmgr.sets import BackupSet, chain_of, choose_set
 from skytools.walmgr.site import Site
 from skytools.walmgr.target import IMMEDIATE, LATEST, LSN, TIME, Target, choose
 from skytools.walmgr.wal import WalError, format_lsn, parse_lsn
@@ -147,7 +148,7 @@ def restore(site: Site, plan: Plan) -> None:
 def build(site: Site, plan: Plan, programs: Programs, *, staged: bool = False) -> None:
     """Make the data folder; the caller holds the lock that keeps the set from being removed.
 
-    `staged`: the copy is there already, beside the folder, and compared with the manifest.
+    `staged`: the copy is there already, beside the folder; its set was just compared.
     """
     one = plan.way.one
     if plan.delta:
@@ -157,7 +158,7 @@ def build(site: Site, plan: Plan, programs: Programs, *, staged: bool = False) -
             written, kept = make_equal(source, plan.folder)
         site.say(f"{written} files written, {kept} were the same")
         if (one.data / "backup_manifest").exists():
-            _verify_copy(site, programs, plan.folder)
+            _verify(site, programs, (), plan.folder)
         _finish(site, plan, plan.folder)
         bring_configuration(one, plan.folder)
         return
@@ -168,15 +169,32 @@ def build(site: Site, plan: Plan, programs: Programs, *, staged: bool = False) -
         else:
             shutil.rmtree(plan.folder)
     wal = site.cfg.slave_pg_xlog if plan.folder == site.nodes[SLAVE].data else None
+    chain = chain_of(site.sets(), one)
     if not staged:
-        chain = chain_of(site.sets(), one)
-        stage_set(one, plan.folder, chain, programs.path("pg_combinebackup"))
-    verified = staged or not (one.data / "backup_manifest").exists()
-    check = None if verified else partial(_verify_copy, site, programs)
+        _stage(site, plan, programs, chain)
+    check = None
+    if (one.data / "backup_manifest").exists():
+        # What was put together is a new thing; a copy came from what was compared.
+        words = () if len(chain) > 1 else ("--skip-checksums",)
+        check = partial(_verify, site, programs, words)
     # It has its name only when nothing is missing: as it comes from the set it would be a primary.
     _finish(site, plan, staged_at(plan.folder)[0])
     install_set(one, plan.folder, wal, check)
-    bring_configuration(one, plan.folder)
+
+
+def _stage(site: Site, plan: Plan, programs: Programs, chain: Sequence[BackupSet]) -> None:
+    """Copy the set beside the folder, and compare it with its manifest while it is read anyway."""
+    one = plan.way.one
+    with ThreadPoolExecutor(1) as pool:
+        compared = None
+        if len(chain) == 1 and (one.data / "backup_manifest").exists():
+            compared = pool.submit(_verify, site, programs, (), one.data)
+        stage_set(one, plan.folder, chain, programs.path("pg_combinebackup"))
+        if compared is not None:
+            try:
+                compared.result()
+            except ProgramError as exc:
+                raise ProgramError(f"backup set {one.name}: {exc}; name another one") from exc
 
 
 def _finish(site: Site, plan: Plan, folder: Path) -> None:
@@ -184,9 +202,10 @@ def _finish(site: Site, plan: Plan, folder: Path) -> None:
     configure(site, plan, folder)
 
 
-def _verify_copy(site: Site, programs: Programs, folder: Path) -> None:
-    """Check every file against the manifest once more, before anything is changed in it."""
-    site.here.check([programs.path("pg_verifybackup"), "--quiet", "--no-parse-wal", folder])
+def _verify(site: Site, programs: Programs, words: Sequence[str], folder: Path) -> None:
+    """Compare files with the manifest, of a set or of its copy before anything is changed in it."""
+    program = programs.path("pg_verifybackup")
+    site.here.check([program, "--quiet", "--no-parse-wal", *words, folder])
 
 
 def _add_tail(plan: Plan, folder: Path) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from tests.fixtures.process import Result, run
 from tests.fixtures.wait import wait_until
@@ -163,33 +164,41 @@ sys.addaudithook(_look)
 """
 
 
-# Damages the standby's copy before it is compared with the manifest.
+# Damages the folder COPY before it is looked at: a file's bytes, or its length too.
 DAMAGER = """\
 import os, sys
 def _look(event, args):
-    if event == "subprocess.Popen" and any("pg_verifybackup" in str(word) for word in args[1]):
-        with open(os.environ["COPY"] + "/base/1/pg_filenode.map", "r+b") as file:
+    path = os.environ["COPY"] + "/base/1/pg_filenode.map"
+    if event != "subprocess.Popen" or not os.path.exists(path):
+        return
+    if any(word == os.environ["COPY"] for word in map(str, args[1])):
+        with open(path, "r+b") as file:
             file.write(b"damage")
+            file.truncate(int(os.environ["LENGTH"]))
 sys.addaudithook(_look)
 """
 
 
-def test_pair_starts_no_copy_that_differs(make_hosts: MakeHosts) -> None:
+def test_nothing_is_started_that_differs_from_the_manifest(make_hosts: MakeHosts) -> None:
     hosts = make_hosts()
-    copy = f"COPY={hosts.standby.datadir}.copying"
-    words = ["env", copy, hosts.changed_program(DAMAGER), hosts.ini]
-    result = run(*hosts.words(*words, "pair"), cwd=hosts.root, timeout=180)
-    assert (result.code, result.err.count("\n")) == (1, 1), result
-    assert 'checksum mismatch for file "base/1/pg_filenode.map"' in result.err
-    assert not hosts.standby.datadir.exists()
-    states = [one["state"] for one in json.loads(hosts.good("listbackups", "--json").out)]
-    assert states == ["failed"]
+    program = hosts.changed_program(DAMAGER)
 
-    # The same for a set that is there already.
+    def fails(verb: str, folder: Path, length: int, told: str) -> None:
+        words = ["env", f"COPY={folder}", f"LENGTH={length}", program, hosts.ini, verb]
+        result = run(*hosts.words(*words), cwd=hosts.root, timeout=180)
+        assert (result.code, result.err.count("\n")) == (1, 1), result
+        assert told in result.err
+        assert not hosts.standby.datadir.exists()
+
+    # The set is what is read; its copy has come from the same pages and is as long.
+    copy = hosts.standby.datadir.with_name(f"{hosts.standby.datadir.name}.copying")
+    fails("pair", copy, 100, '"base/1/pg_filenode.map" has size 100 on disk')
+    (one,) = json.loads(hosts.good("listbackups", "--json").out)
+    assert one["state"] == "verified"
+    fails("restore", copy, 100, '"base/1/pg_filenode.map" has size 100 on disk')
+    damaged = Path(one["path"]) / "data"
+    fails("restore", damaged, 512, 'checksum mismatch for file "base/1/pg_filenode.map"')
     hosts.good("backup")
-    result = run(*hosts.words(*words, "restore"), cwd=hosts.root, timeout=180)
-    assert 'checksum mismatch for file "base/1/pg_filenode.map"' in result.err
-    assert not hosts.standby.datadir.exists()
     hosts.good("pair")
 
 

@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from skytools.walmgr import copying
 from skytools.walmgr.copying import ALIGNED, PIECE, FolderCopy, Follower, copy_folders
 from skytools.walmgr.errors import ProgramError
 from tests.fixtures.wait import wait_until
+
+os_open = os.open
 
 
 def content(folder: Path) -> dict[str, bytes | str | None]:
@@ -41,12 +45,13 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("refused", [(), ("ioctl", "open"), ("ioctl", "open", "copy_file_range")])
 def test_a_copy_is_the_same(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, shared: bool
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: tuple[str, ...]
 ) -> None:
-    if not shared:
-        monkeypatch.setattr(os, "copy_file_range", _cross_device)
+    """By shared blocks or straight to disk, by the system's call, and by reading and writing."""
+    for name in refused:
+        monkeypatch.setattr(fcntl if name == "ioctl" else os, name, _refusing(getattr(os, name, 0)))
     target = tmp_path / "target"
     copy_folders([(source, target)])
     assert content(target) == content(source)
@@ -54,8 +59,15 @@ def test_a_copy_is_the_same(
     assert (target / "base/1/empty").stat().st_mode & 0o777 == 0o640
 
 
-def _cross_device(*_words: object) -> int:
-    raise OSError(copying.errno.EXDEV, "Invalid cross-device link")
+def _refusing(real: Callable[..., int] | int) -> Callable[..., int]:
+    """Return a call as on a file system that cannot; of `open`, with the flag for direct writes."""
+
+    def call(*words: int, **keys: int) -> int:
+        if real is os_open and not words[1] & os.O_DIRECT:
+            return os_open(*words, **keys)  # type: ignore[arg-type]
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    return call
 
 
 def test_a_folder_is_followed_while_it_grows(source: Path, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def _refusing(real: Callable[..., int] | int) -> Callable[..., int]:
 
     def call(*words: int, **keys: int) -> int:
         if real is os_open and not words[1] & os.O_DIRECT:
-            return os_open(*words, **keys)  # type: ignore[arg-type]
+            return os_open(*words, **keys)
         raise OSError(errno.EINVAL, "Invalid argument")
 
     return call

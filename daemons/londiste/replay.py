@@ -200,11 +200,9 @@ class Replay:
         self.out.forget()
         script = scripts.Script(event.extra1 or "", event.data or "", event.extra2)
         self.sync.before_execute(event)
-        self.sync.before_execute(event)
         ran = scripts.run(self.db, self.cfg.queue_name, script, root=False)
         self.sync.after_execute(event)
         log.info("script %s: %s", script.name, "executed" if ran else "not for this node, or done")
-        self.sync.after_execute(event)
         self.executed += ran
         self.reload()
 

@@ -173,8 +173,14 @@ def test_users_cannot_write_to_tables_of_branch_and_leaf(tree):
             tree[name].db.execute("insert into t (id) values (1)")
 
 
-def test_scripts_run_in_their_place(tree):
+def test_scripts_run_in_their_place(tree, monkeypatch):
     workers = chain(tree)
+    looks: list[str] = []
+    for moment in ("before_execute", "after_execute"):
+        real = getattr(workers[1].sync, moment)
+        monkeypatch.setattr(
+            workers[1].sync, moment, lambda event, m=moment, r=real: (looks.append(m), r(event))
+        )
     db = tree["root"].db
     db.execute("insert into t (id, a) values (1, 'x')")
     attrs = scripts.Attributes.of_script("--*-- Local-Table: public.t\n").encode()
@@ -195,6 +201,7 @@ def test_scripts_run_in_their_place(tree):
         assert applied == [("1.sql", "local-table=public.t")]
     text = workers[1].ctx.metrics.render().decode()
     assert 'apply_events_total{operation="execute",queue="q"} 1.0' in text
+    assert looks == ["before_execute", "after_execute"]  # each look counts as a try
 
 
 def test_a_script_at_fault_is_named(tree):

@@ -9,8 +9,10 @@ import pytest
 
 from skytools.core.errors import UsageError
 from skytools.daemons.londiste.api import TableInfo
+from skytools.daemons.londiste.apply import decode
 from skytools.daemons.londiste.config import LondisteConfig
 from skytools.daemons.londiste.handlers import format_call, make
+from skytools.pgq import Event
 from tests.fixtures.londiste import fail_step, run_workers
 
 PARTED = """select c.relname, (select count(*) from only public.t)
@@ -159,6 +161,21 @@ def test_obfuscation_is_the_same_in_copy_apply_and_events(tree, cfg_keys):
     assert name in text
     assert "Ann" not in text
     assert "changed" not in text
+
+
+def test_an_obfuscated_event_keeps_the_key_before(londiste_cfg):
+    handler = make(TableInfo("public.t", attrs={"handler": "obfuscate"}), londiste_cfg)
+
+    def forwarded(key, data, before):
+        event = Event(1, "now", 1, None, f"U:{key}", data, "public.t", before, None, None)
+        return decode(handler.forward(event))
+
+    change = forwarded("t", "id=1&t=new", "id=1&t=old")
+    assert change.old_key == tuple(handler.copy_event({"t": "old"}).values())
+    assert change.old_key != ("old",)
+    assert forwarded("id", "id=1&t=new", "id=1&t=old").old_key is None
+    truncate = Event(1, "now", 1, None, "R", "", "public.t", None, None, None)
+    assert handler.forward(truncate) is truncate
 
 
 def test_a_map_at_fault_is_told_with_its_line(tmp_path):

@@ -289,8 +289,9 @@ def test_a_shard_that_is_none_is_refused(handler_lab):
         handler.copy_condition(handler_lab.leaf)
 
 
-def test_encoding_repairs_bytes(db):
-    handler = make(TableInfo("public.t", attrs={"handler": "londiste(encoding=utf8)"}),
+@pytest.mark.parametrize("name", ["londiste", "direct"])
+def test_encoding_repairs_bytes(db, name):
+    handler = make(TableInfo("public.t", attrs={"handler": f"{name}(encoding=utf8)"}),
                    LondisteConfig(db="", queue_name="q"))  # fmt: skip
     db.execute("create table t (id int primary key, t text)")
     target = Database("target", db.conninfo)
@@ -302,5 +303,5 @@ def test_encoding_repairs_bytes(db):
     assert db.value("select t from t") == "a\ufffdb"
     target.close()
     with pytest.raises(UsageError, match="only utf8 is known"):
-        make(TableInfo("public.t", attrs={"handler": "londiste(encoding=latin1)"}),
+        make(TableInfo("public.t", attrs={"handler": f"{name}(encoding=latin1)"}),
              LondisteConfig(db="", queue_name="q"))  # fmt: skip

@@ -116,6 +116,13 @@ class Handler:
             raise UsageError(f"handler {self.name}: {name}={text}: 0 or 1 expected")
         return text == "1"
 
+    def utf8_errors(self) -> str:
+        """Return what decode() shall do with bytes that are no UTF-8, by the argument encoding."""
+        encoding = self.given.get("encoding", "").lower().replace("-", "")
+        if encoding not in ("", "utf8"):
+            raise UsageError(f"handler {self.name}: encoding={encoding}: only utf8 is known")
+        return "replace" if encoding else "strict"
+
     def required(self, name: str) -> str:
         """Return an argument that must be there."""
         text = self.given.get(name, "")

@@ -71,6 +71,7 @@ class Dispatch(Handler):
         self._fields = _renames(self._get("fields"))
         self._skipped = set(_words(self._get("skip_fields")))
         self.maps_rows = bool(self._fields or self._skipped)
+        self._errors = self.utf8_errors()
         kinds = self._get("event_types")
         self._kinds = set("IUD") if kinds in ("", "*") else set(_words(kinds))
         given = {name: self.given[name] for name in SHARDING if name in self.given}
@@ -143,7 +144,7 @@ class Dispatch(Handler):
         """Write a change into the partition of its time."""
         if self._get("table_mode") == "ignore" or not self._is_wanted(event):
             return
-        change = decode(event)
+        change = decode(event, self._errors)
         if not isinstance(change, Change):
             raise SkytoolsError(
                 f"event {event.id}: table {self.table.name}: dispatch cannot read what sqltriga"

@@ -13,6 +13,7 @@ from urllib.parse import quote_plus
 
 from skytools.core.errors import SkytoolsError, UsageError
 from skytools.daemons.londiste.apply import Applier, Change, decode
+from skytools.daemons.londiste.apply.changes import TRUNCATE, operation_of
 from skytools.daemons.londiste.handlers.base import Handler, Values
 from skytools.daemons.londiste.handlers.mapping import read
 from skytools.pgq import Batch, Event
@@ -56,13 +57,18 @@ class Obfuscate(Handler):
         out.sink(self.table.dest).put(self._changed(event), event.id)
 
     def forward(self, event: Event) -> Event | None:
-        """Pass an event on without what nobody shall see."""
-        change = decode(event)
-        if change is None:
+        """Pass an event on without what nobody shall see.
+
+        Of the old row only a key that was another is left, by which those below find the row.
+        """
+        if operation_of(event.type or "")[0] in ("", TRUNCATE):
             return event
-        data = _encode(self._changed(event).values)
-        kind = f"{change.operation}:{','.join(getattr(change, 'key', ()))}"
-        return type(event)(*event[:4], kind, data, event.extra1, None, *event[8:])
+        change = self._changed(event)
+        kind = f"{change.operation}:{','.join(change.key)}"
+        old = None
+        if change.old_key is not None:
+            old = _encode(dict(zip(change.key, change.old_key, strict=True)))
+        return event._replace(type=kind, data=_encode(change.values), extra2=old)
 
     def restore(self, change: Change, out: Applier) -> None:
         """Write a row as this node may have it."""

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from skytools.core.errors import UsageError
 from skytools.daemons.londiste.apply import Applier, Change, decode
 from skytools.daemons.londiste.handlers.base import Handler, Process
 from skytools.pgq import Batch, Event
@@ -27,20 +26,17 @@ class Plain(Handler):
     def check(self) -> None:
         """Look at the arguments."""
         self.flag("ignore_truncate")
-        encoding = self.given.get("encoding", "").lower().replace("-", "")
-        if encoding not in ("", "utf8"):
-            raise UsageError(f"handler {self.name}: encoding={encoding}: only utf8 is known")
-        self.repairs = bool(encoding)
+        self._errors = self.utf8_errors()
 
     def bind(self, batch: Batch, out: Applier) -> Process:
         """Hand events to the table's sink, without a step between."""
-        if self.repairs:
+        if self._errors != "strict":
             return super().bind(batch, out)
         return out.sink(self.table.dest).add
 
     def process(self, event: Event, batch: Batch, out: Applier) -> None:
         """Apply a change whose bytes have been made good."""
-        change = decode(event, "replace" if self.repairs else "strict")
+        change = decode(event, self._errors)
         sink = out.sink(self.table.dest)
         if isinstance(change, Change):
             sink.put(change, event.id)

@@ -181,7 +181,7 @@ def receiver_off(site: Site) -> Iterator[None]:
 
 
 def clear_partials(site: Site, timeline: int) -> None:
-    """Set the receiver's unfinished files of older timelines aside, after a promotion."""
+    """Remove what the receiver has of older timelines; after a promotion the archive has it."""
     for path in site.cfg.partials.iterdir():
         with suppress(WalError):
             kind = kind_of(path.name)

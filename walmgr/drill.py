@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from skytools.core.db import Database, merge_conninfo
+from skytools.core.db import Database, merge_conninfo, split_password
 from skytools.core.errors import SkytoolsError
 from skytools.walmgr import recover
+from skytools.walmgr.errors import ProgramError
 from skytools.walmgr.files import read_json, write_json
 from skytools.walmgr.postgres import Programs
 from skytools.walmgr.server import run_pg_ctl, wait_until
@@ -127,7 +128,10 @@ def _check(site: Site, programs: Programs, sockets: Path, database: Database) ->
         "--install-missing",
         "--no-password",
     ]
-    site.here.check(words)
+    _, password = split_password(site.cfg.primary or "dbname=postgres")
+    done = site.here.run(words, password=password)
+    if done.code != 0:
+        raise ProgramError(f"pg_amcheck: {done.last_line}")
     query = site.cfg.drill_query
     if query and not database.value(query):
         raise SkytoolsError(f"drill_query found nothing: {query}")

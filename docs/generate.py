@@ -107,7 +107,8 @@ all is well; 1 warnings; 2 critical. worker: as pgqd(1)."""
 EXIT_QADMIN = """0 done; 1 the server refused or cannot be reached; 2 wrong usage; 3 doctor
 has found something."""
 EXIT_WALMGR = """0 done; 1 failed; 2 wrong usage or configuration; 3 refused, because it would lose
-data. check: 0 all is well; 1 warning; 2 critical. Without a verb: as pgqd(1)."""
+data. check: 0 all is well; 1 warning; 2 critical. status: 1 when primary or standby does not
+answer. Without a verb: as pgqd(1)."""
 
 
 def ini_manpage() -> str:

@@ -49,9 +49,7 @@ def boot(site: Site, *, force: bool) -> Promotion:
     One that was killed is finished by the next.
     """
     with locked(site.cfg.home / ".boot.lock", "another promotion"):
-        if site.primary_answers() is not None and not force:
-            name = site.leader.name
-            raise RefusedError(f"the primary {name} answers: use `switchover`; --force stops it")
+        _require_silence(site, force=force)
         sweep(site)
         standby = site.answering_standby()
         if standby is not None and not standby.value("select pg_is_in_recovery()"):
@@ -59,6 +57,29 @@ def boot(site: Site, *, force: bool) -> Promotion:
         standby = _standby(site)
         _require_dead(site, site.leader, force=force)
         return _take_over(site, standby)
+
+
+def plan_boot(site: Site, *, force: bool) -> list[str]:
+    """Say what `boot` would do; touches nothing. Raises RefusedError as it would."""
+    _require_silence(site, force=force)
+    old, new = site.leader, site.follower
+    standby = site.answering_standby()
+    begun = standby is not None and not standby.value("select pg_is_in_recovery()")
+    if not begun:
+        _standby(site)
+    stop = [f"stop {old.name}, which still runs"] if _still_runs(site, old, force=force) else []
+    take = [
+        f"stop the receiver, fetch what {old.name} still has in its pg_wal",
+        f"replay on {new.name} up to the furthest valid position, promote it",
+    ]
+    last = f"the old timeline's end into the archive, the receiver follows {new.name}"
+    return [*stop, *([f"{new.name} is promoted already"] if begun else take), last]
+
+
+def _require_silence(site: Site, *, force: bool) -> None:
+    if site.primary_answers() is not None and not force:
+        name = site.leader.name
+        raise RefusedError(f"the primary {name} answers: use `switchover`; --force stops it")
 
 
 def _finish(site: Site, database: Database, *, force: bool) -> Promotion:
@@ -82,15 +103,8 @@ def switchover(site: Site) -> Promotion:
     Raises RefusedError before anything is touched when one of them is not fit.
     """
     with locked(site.cfg.home / ".boot.lock", "another promotion"):
-        standby = _standby(site)
         leader = site.leader
-        if site.primary_answers() is None:
-            raise RefusedError("the primary does not answer: `boot` promotes the standby")
-        if not standby.value("select true from pg_stat_wal_receiver where status = 'streaming'"):
-            raise RefusedError("the standby does not stream from the primary: see `check`")
-        major = leader.major()
-        if major is None:
-            raise RefusedError(f"{leader.name}_data cannot be reached: it could not be stopped")
+        major = _require_pair(site, leader)
         site.primary().execute("checkpoint")
         site.close()
         stop_node(leader, major)
@@ -98,6 +112,30 @@ def switchover(site: Site) -> Promotion:
         promotion = _take_over(site, _standby(site), clean=True)
     rejoin(site, force=False)
     return promotion
+
+
+def plan_switchover(site: Site) -> list[str]:
+    """Say what `switchover` would do; touches nothing. Raises RefusedError as it would."""
+    old, new = site.leader, site.follower
+    _require_pair(site, old)
+    return [
+        f"stop {old.name} in order",
+        f"promote {new.name} when it has replayed the last record",
+        f"start {old.name} as its standby",
+    ]
+
+
+def _require_pair(site: Site, leader: Node) -> int:
+    """Return the version of two servers that work. Raises RefusedError when one is not fit."""
+    standby = _standby(site)
+    if site.primary_answers() is None:
+        raise RefusedError("the primary does not answer: `boot` promotes the standby")
+    if not standby.value("select true from pg_stat_wal_receiver where status = 'streaming'"):
+        raise RefusedError("the standby does not stream from the primary: see `check`")
+    major = leader.major()
+    if major is None:
+        raise RefusedError(f"{leader.name}_data cannot be reached: it could not be stopped")
+    return major
 
 
 def stop_node(node: Node, major: int, mode: str = "fast") -> None:
@@ -118,18 +156,22 @@ def _standby(site: Site) -> Database:
 
 def _require_dead(site: Site, leader: Node, *, force: bool) -> None:
     """Make sure that nobody writes to the old primary any more. Raises RefusedError."""
+    if _still_runs(site, leader, force=force):
+        site.close()
+        stop_node(leader, leader.major() or 0, "immediate")
+
+
+def _still_runs(site: Site, leader: Node, *, force: bool) -> bool:
+    """Whether the old primary must be stopped. Raises RefusedError unless that is asked for."""
     try:
         alive = leader.running()
     except ProgramError as exc:
         site.say(f"{leader.name}: its host cannot be asked ({exc}); make sure that it stays off")
-        return
-    if not alive:
-        return
-    if not force:
+        return False
+    if alive and not force:
         text = f"{leader.name}: a server still runs on {leader.data}"
         raise RefusedError(f"{text}, it only does not answer: `--force` stops it")
-    site.close()
-    stop_node(leader, leader.major() or 0, "immediate")
+    return alive
 
 
 def _position(site: Site, standby: Database) -> Position:

@@ -16,7 +16,7 @@ from skytools.core.arguments import Parser, overrides_of
 from skytools.core.cli import Output, guard
 from skytools.core.config import load
 from skytools.core.errors import SkytoolsError, UsageError
-from skytools.walmgr import init, legacy, offsite, pausing, reach, setverbs, verbs
+from skytools.walmgr import init, legacy, offsite, pausing, plans, reach, setverbs, verbs
 from skytools.walmgr.boot import Promotion, boot, switchover
 from skytools.walmgr.check import WORDS, check
 from skytools.walmgr.config import SERVICE, WalmgrConfig
@@ -39,6 +39,8 @@ class Verb:
     help: str
     run: Callable[[Site, Options], int]
     arguments: Callable[[argparse.ArgumentParser], None] = lambda parser: None
+    # What --plan says, for verbs that do not look at it themselves.
+    plan: Callable[[Site, Options], list[str]] | None = None
 
 
 def run(argv: list[str]) -> int:
@@ -80,7 +82,10 @@ def _main(argv: list[str]) -> int:
     out = Output(as_json=opts.json)
     site = Site(loaded.config, opts.ini.absolute(), program_of_process(), out)
     try:
-        return VERBS[opts.verb].run(site, opts)
+        verb = VERBS[opts.verb]
+        if opts.plan and verb.plan is not None:
+            return plans.tell(site, verb.plan(site, opts))
+        return verb.run(site, opts)
     except WalError as exc:
         raise SkytoolsError(str(exc)) from exc
     except OSError as exc:
@@ -153,6 +158,12 @@ def _restore(site: Site, opts: Options) -> int:
         site.say(f"plan: {line}")
     if not opts.plan:
         restore(site, plan)
+    if site.out.as_json:
+        site.out.data({
+            "set": plan.way.one.name, "folder": str(plan.folder), "target": str(plan.target),
+            "timeline": plan.way.history.timeline, "standby": plan.standby,
+            "started": plan.start and not opts.plan, "done": not opts.plan,
+        })  # fmt: skip
     return 0
 
 
@@ -183,6 +194,8 @@ def _promoted(site: Site, promotion: Promotion) -> int:
 
 def _rejoin(site: Site, opts: Options) -> int:
     rejoin(site, force=opts.force)
+    if site.out.as_json:
+        site.out.data({"primary": site.leader.name, "standby": site.follower.name})
     return 0
 
 
@@ -203,10 +216,9 @@ def _status(site: Site, _opts: Options) -> int:
     facts = gather(site)
     if site.out.as_json:
         site.out.data(asdict(facts))
-        return 0
     for line in status_lines(site, facts):
         site.out.line(line)
-    return 0
+    return 0 if facts.primary and facts.standby else 1
 
 
 def _metrics_arguments(p: argparse.ArgumentParser) -> None:
@@ -235,9 +247,13 @@ VERBS: dict[str, Verb] = {
         _metrics,
         _metrics_arguments,
     ),
-    "boot": Verb("make the standby the primary, with the last commit", _boot, _force_argument),
-    "switchover": Verb("change the roles of primary and standby", _switchover),
-    "rejoin": Verb("make the old primary the standby", _rejoin, _force_argument),
+    "boot": Verb(
+        "make the standby the primary, with the last commit", _boot, _force_argument, plans.of_boot
+    ),
+    "switchover": Verb(
+        "change the roles of primary and standby", _switchover, plan=plans.of_switchover
+    ),
+    "rejoin": Verb("make the old primary the standby", _rejoin, _force_argument, plans.of_rejoin),
     "pause": Verb("pause replay on the standby", pausing.run_pause, pausing.pause_arguments),
     "continue": Verb("resume replay on the standby", pausing.run_continue),
     "backup": Verb(
@@ -247,7 +263,9 @@ VERBS: dict[str, Verb] = {
     ),
     "listbackups": Verb("list the sets and how far recovery reaches", setverbs.run_listbackups),
     "expire": Verb("remove sets and WAL that retention no longer asks for", setverbs.run_expire),
-    "keep": Verb("keep a set whatever retention says", verbs.run_keep, verbs.keep_arguments),
+    "keep": Verb(
+        "keep a set whatever retention says", verbs.run_keep, verbs.keep_arguments, plans.of_keep
+    ),
     "point": Verb(
         "make a named restore point on the primary", reach.run_point, reach.point_arguments
     ),
@@ -259,30 +277,47 @@ VERBS: dict[str, Verb] = {
     "offsite": Verb(
         "copy sets and WAL elsewhere, encrypted, by offsite_command", offsite.run_offsite
     ),
-    "drill": Verb("restore the newest set for trial, check it, measure", verbs.run_drill),
+    "drill": Verb(
+        "restore the newest set for trial, check it, measure", verbs.run_drill, plan=plans.of_drill
+    ),
     "setup": Verb("set up archiving only", verbs.run_setup, verbs.pair_arguments),
     "stop": Verb("end archiving", verbs.run_stop),
     "createslave": Verb("make the standby, leave the primary's settings", verbs.run_createslave),
     "synch-standby": Verb(
-        "set for which standbys commits wait", verbs.run_synch, verbs.synch_arguments
+        "set for which standbys commits wait",
+        verbs.run_synch,
+        verbs.synch_arguments,
+        plans.of_synch,
     ),
     "sshkey": Verb(
         "show this host's ssh key, or let in the other's for what walmgr needs only",
         verbs.run_sshkey,
         verbs.sshkey_arguments,
+        plans.of_sshkey,
     ),
-    "periodic": Verb("run periodic_command now", verbs.run_periodic),
-    "sync": Verb("fetch WAL that has not arrived, also from a dead primary", verbs.run_sync),
+    "periodic": Verb("run periodic_command now", verbs.run_periodic, plan=plans.of_periodic),
+    "sync": Verb(
+        "fetch WAL that has not arrived, also from a dead primary",
+        verbs.run_sync,
+        plan=plans.of_sync,
+    ),
     "import": Verb(
         "take over sets and WAL of barman or walmgr3", verbs.run_import, verbs.import_arguments
     ),
     "cleanup": Verb("take away what walmgr has made", verbs.run_cleanup, verbs.cleanup_arguments),
     "xpurgewals": Verb("the same as expire", setverbs.run_expire),
-    "xrotate": Verb("for walmgr3: expire, make room for the next set", verbs.run_rotate),
-    "xlock": Verb("for walmgr3: take the lock of backups", verbs.run_lock, verbs.lock_arguments),
-    "xrelease": Verb("for walmgr3: give it back", verbs.run_release),
+    "xrotate": Verb(
+        "for walmgr3: expire, make room for the next set", verbs.run_rotate, plan=plans.of_rotate
+    ),
+    "xlock": Verb(
+        "for walmgr3: take the lock of backups", verbs.run_lock, verbs.lock_arguments, plans.of_lock
+    ),
+    "xrelease": Verb("for walmgr3: give it back", verbs.run_release, plan=plans.of_release),
     "xpartialsync": Verb(
-        "for walmgr3: write a piece of a segment", verbs.run_piece, verbs.piece_arguments
+        "for walmgr3: write a piece of a segment",
+        verbs.run_piece,
+        verbs.piece_arguments,
+        plans.of_piece,
     ),
     "restore": Verb("make a server of a set, at any point", _restore, _restore_arguments),
 }

@@ -56,14 +56,19 @@ def set_setting(site: Site, name: str, value: str) -> None:
     site.primary().execute("select pg_reload_conf()")
 
 
-def synch_standby(site: Site, names: str) -> None:
-    """Set synchronous_standby_names. Raises RefusedError when none of them is connected."""
+def require_connected(site: Site, names: str) -> None:
+    """Raise RefusedError when there are names, and none of them is connected."""
     rows = site.primary().query("select application_name from pg_stat_replication")
     connected = {name for (name,) in rows}
     wanted = {name.strip() for name in names.split(",") if name.strip()}
     if names.strip() and not (connected if wanted == {"*"} else connected & wanted):
         have = ", ".join(sorted(connected)) or "none"
         raise RefusedError(f"none of {names!r} is connected, commits would hang; connected: {have}")
+
+
+def synch_standby(site: Site, names: str) -> None:
+    """Set synchronous_standby_names. Raises RefusedError when none of them is connected."""
+    require_connected(site, names)
     set_setting(site, "synchronous_standby_names", names.strip())
 
 

@@ -196,8 +196,13 @@ def _feed(last: subprocess.Popen[bytes], target: IO[bytes]) -> bool:
 def run_offsite(site: Site, opts: argparse.Namespace) -> int:
     """Copy what is not there yet."""
     if opts.plan:
-        for item in Offsite(site).pending():
-            site.say(f"send {item.name}")
+        names = [item.name for item in Offsite(site).pending()]
+        if site.out.as_json:
+            site.out.data({"pending": names})
+        for name in names:
+            site.out.line(f"send {name}")
+        if not names:
+            site.out.line("nothing to do")
         return 0
     sent, removed = copy_offsite(site)
     if site.out.as_json:

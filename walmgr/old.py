@@ -32,19 +32,23 @@ where application_name = 'walmgr_receiver'
 """
 
 
-def sync(site: Site) -> None:
-    """Bring here what the primary has and we have not. Raises SkytoolsError."""
+def sync(site: Site) -> list[str]:
+    """Bring here what the primary has and we have not; returns the names of files that came.
+
+    Raises SkytoolsError.
+    """
     site.require_folders()
     leader = site.leader
     if is_locked(site.cfg.home / RECEIVER_LOCK) and site.primary_answers() is not None:
         site.say(f"the receiver has everything up to {wait_received(site.primary())}")
-        return
+        return []
     if leader.data is None:
         raise UsageError("master_data must be set: where the primary's files are")
     make_folder(site.cfg.partials)
     with tempfile.TemporaryDirectory(prefix=".sync-", dir=site.cfg.home) as scratch:
         names = _fetch(site, leader, Path(scratch))
     site.say(f"fetched {', '.join(names)}" if names else "there is nothing new")
+    return names
 
 
 def wait_received(database: Database) -> str:

@@ -8,7 +8,7 @@ of its own, and a server that is made of the set has it in its data folder.
 from __future__ import annotations
 
 import shlex
-import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from skytools.core.db import Database
@@ -51,9 +51,18 @@ def keep_configuration(database: Database, one: BackupSet) -> None:
 def bring_configuration(one: BackupSet, datadir: Path) -> None:
     """Give a data folder the configuration of its set, if the set has one. Raises OSError."""
     folder = one.path / FOLDER
-    if folder.is_dir():
-        shutil.copytree(folder, datadir, dirs_exist_ok=True)
-        datadir.chmod(0o700)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        write_text(datadir / path.name, path.read_text(encoding="utf-8"))
+
+
+def mend_configuration(sets: Sequence[BackupSet], host: Host, datadir: Path) -> None:
+    """Give a folder that has no configuration that of the newest set. Raises OSError.
+
+    What made the folder was killed before it could do so.
+    """
+    if not (datadir / MAIN).exists() and not config_file(host, datadir):
+        for one in [one for one in sets if one.complete and (one.path / FOLDER).is_dir()][-1:]:
+            bring_configuration(one, datadir)
 
 
 def config_file(host: Host, datadir: Path) -> str:

@@ -180,6 +180,7 @@ def build(site: Site, plan: Plan, programs: Programs, *, staged: bool = False) -
     # It has its name only when nothing is missing: as it comes from the set it would be a primary.
     _finish(site, plan, staged_at(plan.folder)[0])
     install_set(one, plan.folder, wal, check)
+    bring_configuration(one, plan.folder)
 
 
 def _stage(site: Site, plan: Plan, programs: Programs, chain: Sequence[BackupSet]) -> None:

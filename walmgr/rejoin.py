@@ -33,21 +33,14 @@ def rejoin(site: Site, *, force: bool) -> None:
 
     Raises RefusedError while it still runs as a primary.
     """
-    leader = postgres.ask_server(site.primary())
-    if leader.in_recovery:
-        raise RefusedError(f"{site.leader.name} is no primary: `boot` promotes it")
+    leader, control = _require_fit(site)
     node = site.follower
-    control = node.control()
-    if control is None or control.system_id != leader.system_id:
-        raise RefusedError(f"{node.data} is no former primary of this cluster: `restore` makes it")
     if node.running():
         if _follows(site):
             site.say(f"{node.name} is a standby already")
             return
         _stop(site, node, force=force)
         control = node.control() or control
-    if not node.host.local and site.leader.name == SLAVE and not site.cfg.slave_db:
-        raise UsageError(f"slave_db must be set for this: how {node.host} reaches this machine")
     programs = node.programs(leader.major)
     try:
         _rewind(site, node, programs, leader, control)
@@ -63,17 +56,52 @@ def rejoin(site: Site, *, force: bool) -> None:
     site.say(f"{node.name} follows {site.leader.name}")
 
 
+def plan_rejoin(site: Site, *, force: bool) -> list[str]:
+    """Say what `rejoin` would do; touches nothing. Raises RefusedError as it would."""
+    _require_fit(site)
+    node = site.follower
+    running = node.running()
+    if running and _follows(site):
+        return []
+    if running:
+        _require_force(node, force=force)
+    return [
+        *([f"stop {node.name}, which runs as a primary"] if running else []),
+        f"rewind {node.name} where it has what {site.leader.name} has not; make it anew from a set "
+        "where that cannot be done",
+        f"start it as the standby of {site.leader.name}",
+    ]
+
+
+def _require_fit(site: Site) -> tuple[Server, Control]:
+    """Return what leader and old primary are. Raises RefusedError, UsageError."""
+    leader = postgres.ask_server(site.primary())
+    if leader.in_recovery:
+        raise RefusedError(f"{site.leader.name} is no primary: `boot` promotes it")
+    node = site.follower
+    control = node.control()
+    if control is None or control.system_id != leader.system_id:
+        raise RefusedError(f"{node.data} is no former primary of this cluster: `restore` makes it")
+    if not node.host.local and site.leader.name == SLAVE and not site.cfg.slave_db:
+        raise UsageError(f"slave_db must be set for this: how {node.host} reaches this machine")
+    return leader, control
+
+
+def _require_force(node: Node, *, force: bool) -> None:
+    if not force:
+        raise RefusedError(
+            f"{node.name} runs as a primary: what was written there is lost by this; "
+            "--force stops it"
+        )
+
+
 def _follows(site: Site) -> bool:
     standby = site.answering_standby()
     return standby is not None and bool(standby.value("select pg_is_in_recovery()"))
 
 
 def _stop(site: Site, node: Node, *, force: bool) -> None:
-    if not force:
-        raise RefusedError(
-            f"{node.name} runs as a primary: what was written there is lost by this; "
-            "--force stops it"
-        )
+    _require_force(node, force=force)
     site.close()
     program = node.programs(node.major() or 0).path("pg_ctl")
     node.host.check([program, "-D", node.folder, "-m", "fast", "--wait", "--silent", "stop"])

@@ -18,6 +18,12 @@ from skytools.walmgr.wal import WalError, format_lsn, parse_lsn
 LATEST, IMMEDIATE, TIME, LSN, XID, NAME = "latest", "immediate", "time", "lsn", "xid", "name"
 
 
+_WRITTEN = {
+    TIME: "is no time such as '2026-11-22 13:00:00+00'",
+    XID: "a transaction id is a number between 3 and 4294967295",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """A point in the life of a server. `value` as PostgreSQL takes it."""
@@ -37,13 +43,15 @@ class Target:
             elif kind == LSN:
                 value = format_lsn(parse_lsn(value))
             elif kind == XID and not 3 <= int(value) < 1 << 32:
-                raise ValueError("a transaction id is between 3 and 4294967295")
+                raise ValueError
         except (ValueError, WalError) as exc:
-            raise UsageError(f"--{kind} {value}: {exc}") from exc
+            raise UsageError(f"--{kind} {value}: {_WRITTEN.get(kind, exc)}") from exc
         return cls(kind, value, **options)  # type: ignore[arg-type]
 
     def __str__(self) -> str:
-        return self.kind if not self.value else f"{self.kind} {self.value}"
+        if not self.value:
+            return {LATEST: "the end of WAL", IMMEDIATE: "the end of the backup"}[self.kind]
+        return f"{'point' if self.kind == NAME else self.kind} {self.value}"
 
     def settings(self, timeline: int) -> dict[str, str]:
         """Return the server settings that stop recovery there."""

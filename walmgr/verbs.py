@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from skytools.core.errors import UsageError
 from skytools.walmgr import keys, legacy, old
-from skytools.walmgr.check import check
+from skytools.walmgr.check import WORDS, check
 from skytools.walmgr.cleanup import plan_cleanup
 from skytools.walmgr.drill import drill
 from skytools.walmgr.facts import gather
@@ -20,6 +21,7 @@ from skytools.walmgr.sets import choose_set
 from skytools.walmgr.site import Site
 
 Options = argparse.Namespace
+Proof = Callable[[], dict[str, object]]
 
 
 def pair_arguments(p: argparse.ArgumentParser) -> None:
@@ -30,14 +32,21 @@ def pair_arguments(p: argparse.ArgumentParser) -> None:
 
 def run_pair(site: Site, opts: Options) -> int:
     """Set up everything and close with a check."""
-    if not _carry_out(site, plan_pair(site, restart=opts.restart, force=opts.force), opts):
-        return 0
+    plan = plan_pair(site, restart=opts.restart, force=opts.force)
+    _carry_out(site, plan, opts, lambda: _prove(site))
+    return 0
+
+
+def _prove(site: Site) -> dict[str, object]:
+    """Measure, and say what is not as it should be."""
     lag = measure_lag(site)
     if lag is not None:
         site.say(f"a write is on the standby's disk after {lag * 1000:.0f} ms")
-    for finding in check(site.cfg, gather(site)):
+    findings = check(site.cfg, gather(site))
+    for finding in findings:
         site.say(str(finding))
-    return 0
+    told = [asdict(one) | {"level": WORDS[one.level]} for one in findings]
+    return {"lag_seconds": lag, "findings": told}
 
 
 def run_setup(site: Site, opts: Options) -> int:
@@ -58,28 +67,31 @@ def run_stop(site: Site, opts: Options) -> int:
     return 0
 
 
-def _carry_out(site: Site, pairing: Pairing, opts: Options) -> bool:
+def _carry_out(site: Site, pairing: Pairing, opts: Options, prove: Proof | None = None) -> None:
     """Print the plan, and do it unless only that was asked for."""
     later = ""
     if pairing.restart and not getattr(opts, "restart", False):
         names = ", ".join(pairing.restart)
         later = f"later: the primary needs a restart for {names}; --restart does it"
-    return _do_steps(site, pairing.steps, plan_only=opts.plan, later=later)
+    _do_steps(site, pairing.steps, plan_only=opts.plan, later=later, prove=prove)
 
 
-def _do_steps(site: Site, steps: list[Step], *, plan_only: bool, later: str = "") -> bool:
+def _do_steps(
+    site: Site, steps: list[Step], *, plan_only: bool, later: str = "", prove: Proof | None = None
+) -> None:
     for step in steps:
         site.say(f"plan: {step.text}")
     if later:
         site.say(later)
-    if plan_only:
-        return False
-    for step in steps:
-        step.run()
-        site.say(f"done: {step.text}")
     if not steps:
         site.say("nothing to do")
-    return True
+    for step in () if plan_only else steps:
+        step.run()
+        site.say(f"done: {step.text}")
+    proof = prove() if prove is not None and not plan_only else {}
+    if site.out.as_json:
+        texts = [step.text for step in steps]
+        site.out.data({"steps": texts, "done": not plan_only, "later": later or None, **proof})
 
 
 def import_arguments(p: argparse.ArgumentParser) -> None:
@@ -112,7 +124,9 @@ def run_cleanup(site: Site, opts: Options) -> int:
 
 def run_sync(site: Site, _opts: Options) -> int:
     """Fetch what has not arrived yet."""
-    old.sync(site)
+    fetched = old.sync(site)
+    if site.out.as_json:
+        site.out.data({"fetched": fetched})
     return 0
 
 
@@ -160,6 +174,10 @@ def synch_arguments(p: argparse.ArgumentParser) -> None:
 def run_synch(site: Site, opts: Options) -> int:
     """Set who commits wait for."""
     legacy.synch_standby(site, opts.names)
+    names = opts.names.strip()
+    if site.out.as_json:
+        site.out.data({"synchronous_standby_names": names})
+    site.out.line(f"commits wait for {names or 'nobody'}")
     return 0
 
 
@@ -183,11 +201,14 @@ def run_sshkey(site: Site, opts: Options) -> int:
     into = opts.into or keys.folder() / "authorized_keys"
     if opts.allow:
         text = sys.stdin.read() if opts.allow == "-" else Path(opts.allow).read_text()
-        site.out.line(keys.allow(site, text, into))
+        told = keys.allow(site, text, into)
     elif opts.forbid:
-        site.out.line(f"{keys.forbid(opts.forbid, into)} keys taken out of {into}")
+        told = f"{keys.forbid(opts.forbid, into)} keys taken out of {into}"
     else:
-        site.out.line(keys.own_key(site))
+        told = keys.own_key(site)
+    if site.out.as_json:
+        site.out.data(told)
+    site.out.line(told)
     return 0
 
 
@@ -204,6 +225,8 @@ def run_keep(site: Site, opts: Options) -> int:
         raise UsageError(f"set {one.name} is {one.state}: only a complete one of ours can be kept")
     with site.backup_lock():
         replace(one, pinned=not opts.no).save()
+    if site.out.as_json:
+        site.out.data({"set": one.name, "kept": not opts.no})
     site.say(f"set {one.name} {'is kept by retention only' if opts.no else 'is kept for ever'}")
     return 0
 

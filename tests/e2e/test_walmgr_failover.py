@@ -158,7 +158,7 @@ def test_what_only_the_dead_primary_has_is_salvaged_and_it_rejoins(
 
     _boot_killed_and_repeated(paired)
     assert acknowledged <= rows(paired, paired.standby)
-    assert "primary   slave: timeline 2" in paired.good("status").out
+    assert "primary   slave: timeline 2" in paired.walmgr("status").out
 
     serve(paired, spawn)
     more = Writer(paired.standby, 10**6)

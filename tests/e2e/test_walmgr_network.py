@@ -83,7 +83,7 @@ class Scene:
         """Writing goes on, the archive has no hole, nobody has done anything."""
         self.database.execute("select pg_switch_wal()")
         assert told(self.hosts)["the primary does not answer"] == "CRITICAL"
-        assert "master: does not answer" in self.hosts.good("status").out
+        assert "master: does not answer" in self.hosts.walmgr("status").out
         self.cable.heal()
         self.writer.wait(50)
         wait_until(lambda: receiver_streams(self.database), 60, lambda: self.service.output[-2000:])

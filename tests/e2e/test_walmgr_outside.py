@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -47,9 +48,18 @@ def test_configuration_outside_of_the_data_folder_goes_along(make_hosts: MakeHos
     assert (hosts.standby.datadir / "pg_hba.conf").read_text().endswith("# ours\n")
     assert str(etc) not in (hosts.standby.datadir / "postgresql.conf").read_text()
 
+    assert hosts.walmgr("status").code == 0
     hosts.primary.kill()
+    assert hosts.walmgr("status").code == 1
+    plan = json.loads(hosts.good("boot", "--plan", "--json").out)
+    assert plan["steps"][1].startswith("replay on slave")
+    assert standby.value("select pg_is_in_recovery()")
     hosts.good("boot")
-    assert "master follows slave" in hosts.good("rejoin").out
+    assert "plan: rewind master" in hosts.good("rejoin", "--plan").out
+    assert hosts.primary.pid is None
+    done = hosts.good("rejoin", "--json")
+    assert json.loads(done.out) == {"primary": "slave", "standby": "master"}
+    assert "master follows slave" in done.err
     primary = hosts.sql(hosts.primary)
     assert primary.value("show config_file") == f"{etc}/postgresql.conf"
     assert primary.value("select pg_is_in_recovery()")

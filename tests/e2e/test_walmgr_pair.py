@@ -78,7 +78,7 @@ def _check_tells_faults(hosts: Hosts) -> None:
     lines = hosts.walmgr("check").lines
     assert lines[0].startswith("WALMGR CRITICAL - ")
     assert all("; " in line for line in lines[1:])
-    assert "slave: does not answer: slave: connection to server" in hosts.good("status").out
+    assert "slave: does not answer: slave: connection to server" in hosts.walmgr("status").out
     (conflicts / gone.name).unlink()
 
 

@@ -49,3 +49,17 @@ def test_the_template_is_good(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     path.write_text(render_ini(WalmgrConfig, SERVICE))
     assert commands.run([str(path), "--check"]) == 0
     assert "good" in capsys.readouterr().out
+
+
+# They look at --plan themselves, or only look at what is there.
+OWN_PLAN = {
+    "pair", "setup", "createslave", "stop", "import", "cleanup", "backup", "expire", "xpurgewals",
+    "restore", "offsite", "point", "pause", "continue", "metrics",
+}  # fmt: skip
+LOOKING = {"status", "check", "listbackups", "points"}
+
+
+def test_no_verb_does_anything_when_only_its_plan_is_asked_for() -> None:
+    planned = {name for name, verb in commands.VERBS.items() if verb.plan is not None}
+    assert planned | OWN_PLAN | LOOKING == commands.VERBS.keys()
+    assert not planned & (OWN_PLAN | LOOKING)

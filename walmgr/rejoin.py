@@ -14,7 +14,7 @@ from skytools.walmgr.node import SLAVE, Node
 from skytools.walmgr.outside import OPTIONS, config_file
 from skytools.walmgr.postgres import Control, Programs, Server
 from skytools.walmgr.restore import restore_command
-from skytools.walmgr.server import run_pg_ctl, start_server, wait_caught_up
+from skytools.walmgr.server import run_pg_ctl, start_server, wait_caught_up, wait_for_standby
 from skytools.walmgr.site import Site
 from skytools.walmgr.target import Target
 
@@ -38,6 +38,7 @@ def rejoin(site: Site, *, force: bool) -> None:
     if node.running():
         if _follows(site):
             site.say(f"{node.name} is a standby already")
+            wait_for_standby(site)
             return
         _stop(site, node, force=force)
         control = node.control() or control
@@ -96,8 +97,12 @@ def _require_force(node: Node, *, force: bool) -> None:
 
 
 def _follows(site: Site) -> bool:
+    """Whether what runs is a standby, or will be when it answers."""
     standby = site.answering_standby()
-    return standby is not None and bool(standby.value("select pg_is_in_recovery()"))
+    if standby is not None:
+        return bool(standby.value("select pg_is_in_recovery()"))
+    node = site.follower
+    return node.host.exists(node.folder / STANDBY)
 
 
 def _stop(site: Site, node: Node, *, force: bool) -> None:

@@ -279,15 +279,16 @@ def _settle(site: Site, database: Database, timeline: int) -> int:
         for name in [*(segment.name for segment in left), first]:
             if site.archive.find(name) is None:
                 admit_from(site, node, name, scratch)
-    site.lead(site.follower)
-    ensure_slot(site)
+    ensure_slot(site, database)
     clear_partials(site, timeline)
+    # Nothing is left to do after this: the next `boot` is refused.
+    site.lead(site.follower)
     return switched
 
 
-def ensure_slot(site: Site) -> None:
-    """Make the receiver's slot on the leader unless it is there."""
-    slot, database = site.cfg.slot, site.primary()
+def ensure_slot(site: Site, database: Database) -> None:
+    """Make the receiver's slot on a server unless it is there."""
+    slot = site.cfg.slot
     if database.value("select true from pg_replication_slots where slot_name = %s", [slot]):
         return
     database.execute("select pg_create_physical_replication_slot(%s, true)", [slot])

@@ -21,6 +21,8 @@
     // A day and two hours: for a backup every night.
     backupSeconds: 93600,
     diskFullSeconds: 86400,
+    // For a copy elsewhere every few minutes, up to every hour.
+    offsiteSeconds: 7200,
 
     // An alert's heading in monitoring.md of this folder, which the package installs there.
     runbookUrl: 'file:///usr/share/doc/skytools/monitoring.md#',

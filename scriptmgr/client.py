@@ -47,6 +47,15 @@ class _Transport(xmlrpc.client.Transport):
         return connection
 
 
+def _how_to_start(runtime: Path) -> str:
+    """Return commands for the manager of a runtime_dir, as far as that tells whose it is."""
+    unit = runtime.name
+    if runtime.parent != Path("/run") or not unit.startswith("skytools"):
+        return "`scriptmgr INI run`"
+    instance = unit.removeprefix("skytools").removeprefix("-")
+    return f"`systemctl start {unit}` or `scriptmgr {f'-I {instance} ' if instance else ''}run`"
+
+
 class Client:
     """One method per RPC. Raises ManagerDown, NoPermission, or SkytoolsError with a refusal."""
 
@@ -80,7 +89,7 @@ class Client:
             except (FileNotFoundError, ConnectionRefusedError) as exc:
                 raise ManagerDown(
                     f"the manager is not running (nobody listens on {self._control}): "
-                    "start it with `systemctl start skytools` or `scriptmgr run`"
+                    f"start it with {_how_to_start(self._control.parent)}"
                 ) from exc
             except PermissionError as exc:
                 raise NoPermission(

@@ -137,17 +137,18 @@ def _change(req: Request) -> tuple[list[str], bool]:
     return [name for name in names if name not in refused], bool(set(refused) - disabled)
 
 
-def _report(req: Request, rows: Sequence[Row], word: str) -> None:
+def _report(req: Request, rows: Sequence[Row]) -> None:
     if req.out.as_json:
         req.out.data(json_rows(rows))
         return
     for row in rows:
-        detail = row["error"] or row["status_text"]
-        if row["state"] in ("stopped", "running") and not row["error"]:
+        detail, state = row["error"] or row["status_text"], row["state"]
+        if not row["error"] and (state == "stopped" or row["ready"]):
             detail = ""
-        text = f"{row['job_name']}: {row['state'] if word == 'state' else word}"
-        out = f"{text} ({detail})" if detail else text
-        req.out.line(out)
+        if state == "running" and not row["ready"]:
+            state = "running, not ready"
+        text = f"{row['job_name']}: {state}"
+        req.out.line(f"{text} ({detail})" if detail else text)
 
 
 def start(req: Request) -> int:
@@ -157,7 +158,7 @@ def start(req: Request) -> int:
         _report_now(req, names, "start requested")
         return exits.NOT_AS_WANTED if refused else exits.OK
     rows = _wait(req, names, lambda row: row["settled"])
-    _report(req, rows, "state")
+    _report(req, rows)
     return exits.NOT_AS_WANTED if refused or _reached(rows) else exits.OK
 
 
@@ -177,7 +178,7 @@ def stop(req: Request) -> int:
         _report_now(req, names, "stop requested")
         return exits.NOT_AS_WANTED if refused else exits.OK
     rows = _wait(req, names, lambda row: row["settled"])
-    _report(req, rows, "state")
+    _report(req, rows)
     done = all(row["settled"] for row in rows)
     return exits.OK if done and not refused else exits.NOT_AS_WANTED
 
@@ -195,7 +196,7 @@ def restart(req: Request) -> int:
         if refused:
             raise SkytoolsError(f"{name}: {refused[name]}")
         after = _wait(req, [name], lambda row: row["settled"])
-        _report(req, after, "state")
+        _report(req, after)
         if _reached(after):
             raise SkytoolsError(f"{name} is not ready: the jobs after it were left alone")
     return exits.OK
@@ -225,7 +226,7 @@ def update(req: Request) -> int:
         touched = [n for key in ("added", "restarted", "retried", "reloaded") for n in plan[key]]
         rows = _wait(req, touched, lambda row: row["settled"])
         if not req.out.as_json:
-            _report(req, rows, "state")
+            _report(req, rows)
         if _reached(rows):
             return exits.NOT_AS_WANTED
     return exits.NOT_AS_WANTED if plan["rejected"] else exits.OK

@@ -9,15 +9,18 @@ import os
 import pwd
 import shlex
 import shutil
+import stat
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from errno import EACCES
 from pathlib import Path
 from typing import Any
 
 from skytools.core.errors import ConfigError, Problem
 from skytools.core.ini import IniFile
 from skytools.core.registry import daemons, service_of
+from skytools.core.user import user_name
 from skytools.scriptmgr.config import SECTION, Manager
 from skytools.scriptmgr.jobs import EXPORTER, EXPORTER_SERVICE, NAME, Job, sort_key
 from skytools.scriptmgr.keys import read_keys
@@ -152,7 +155,6 @@ def _job(manager: Manager, ini: IniFile, section: str, check: Checker) -> Job:
         service=_safe(service),
         config=str(ini.path),
         section=section,
-        cwd=str(Path(keys.get("cwd", "/")).expanduser()),
         user=_user(keys.get("user", "")),
         disabled=keys.disabled,
         priority=keys.get("priority", PRIORITIES.get(service, 500)),
@@ -169,6 +171,7 @@ def _job(manager: Manager, ini: IniFile, section: str, check: Checker) -> Job:
         _require_name(name)
         _require_user(keys.get("user", ""))
         _require_socket(manager, job)
+        job = replace(job, cwd=str(_expanded("cwd", keys.get("cwd", "/"))))
         job = replace(job, argv=_command(manager, ini, section, keys))
         if not job.disabled and not keys.get("script", ""):
             job = replace(job, warnings=check(service, ini.path, section))
@@ -199,14 +202,7 @@ def _require_socket(manager: Manager, job: Job) -> None:
 
 def _user(user: str) -> str:
     """Return the user to switch to; empty when that is who we are."""
-    return "" if not user or user == _me() else user
-
-
-def _me() -> str:
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:  # a bare uid, as in some containers
-        return str(os.geteuid())
+    return "" if not user or user == user_name() else user
 
 
 def _require_user(user: str) -> None:
@@ -215,8 +211,8 @@ def _require_user(user: str) -> None:
     if os.geteuid() != 0:
         raise _Rejected(
             "user",
-            f"{user} is wanted, but this manager runs as {_me()}: one manager serves one user, "
-            "start another as that user (scriptmgr -I NAME run)",
+            f"{user} is wanted, but this manager runs as {user_name()}: one manager serves one "
+            "user, start another as that user (scriptmgr -I NAME run)",
         )
     try:
         pwd.getpwnam(user)
@@ -246,12 +242,12 @@ def _command(manager: Manager, ini: IniFile, section: str, keys: _Keys) -> tuple
 
 def _script(words: list[str], base: Path) -> list[str]:
     """Resolve `script`: a program, a Python file, or an interpreter and its file."""
-    path = base / Path(words[0]).expanduser()
-    if not path.exists() and "/" not in words[0]:
+    path = base / _expanded("script", words[0])
+    if "/" not in words[0] and not _is_file(path):
         path = Path(shutil.which(words[0]) or path)
-    if not path.is_file():
+    if not _is_file(path):
         raise _Rejected("script", f"{path} does not exist")
-    rest = [str(Path(word).expanduser()) if word.startswith("~") else word for word in words[1:]]
+    rest = [str(_expanded("script", w)) if w.startswith("~") else w for w in words[1:]]
     if path.suffix == ".py":
         # Our interpreter has the packages that its shebang's may lack.
         if not os.access(path, os.R_OK):
@@ -262,12 +258,31 @@ def _script(words: list[str], base: Path) -> list[str]:
     return [str(path), *rest]
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError as exc:
+        where = "; skytools.service sees neither /home nor /root" if exc.errno == EACCES else ""
+        raise _Rejected(
+            "script", f"{path} cannot be reached by user {user_name()}: {exc.strerror}{where}"
+        ) from exc
+
+
+def _expanded(key: str, text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as exc:
+        raise _Rejected(key, f"{text}: there is no such user's home") from exc
+
+
 def _logfile(ini: IniFile, section: str) -> str:
     try:
         text = (ini.get(section, "logfile") or "").strip()
-    except ConfigError:
+        return str(Path(text).expanduser()) if text else ""
+    except (ConfigError, RuntimeError):  # RuntimeError: ~USER without a home
         return ""
-    return str(Path(text).expanduser()) if text else ""
 
 
 def _digest(ini: IniFile, section: str) -> str:

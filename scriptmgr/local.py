@@ -65,14 +65,15 @@ def tail(req: Request) -> int:
     job = _named_job(req)
     paths = [Path(job.logfile)] if job.logfile else []
     paths.append(paths_of(req.manager).output(job.name))
-    path = next((p for p in paths if p.exists()), None)
-    if path is None:
-        raise SkytoolsError(f"{job.name} has no log yet: {' or '.join(map(str, paths))}")
-    try:
-        _tail(path, req.lines, follow=req.follow, out=req.out.stream)
-    except OSError as exc:
-        raise SkytoolsError(f"{path}: {exc.strerror}") from exc
-    return exits.OK
+    for path in paths:
+        try:
+            _tail(path, req.lines, follow=req.follow, out=req.out.stream)
+        except FileNotFoundError:
+            continue
+        except OSError as exc:
+            raise SkytoolsError(f"{path}: {exc.strerror}") from exc
+        return exits.OK
+    raise SkytoolsError(f"{job.name} has no log yet: {' or '.join(map(str, paths))}")
 
 
 def _tail(path: Path, lines: int, *, follow: bool, out: TextIO) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Connections to PostgreSQL. The only user of psycopg2.
+"""Connections to PostgreSQL. The only user of psycopg2, beside the door for scripts of Skytools 3.
 
 A Database connects when first used, reconnects after a loss and turns every error of the driver
 into TransientError (try again) or DatabaseError (the server said no).
@@ -19,6 +19,7 @@ import psycopg2.extras
 from psycopg2 import sql
 
 from skytools.core.errors import DatabaseError, SkytoolsError, TransientError
+from skytools.core.grants import missing_grant
 
 __all__ = [
     "Database",
@@ -55,7 +56,6 @@ TRANSIENT_CODES = frozenset(
         "25006",  # read_only_sql_transaction: a failover is under way
     )
 )
-
 
 SEND_STATEMENTS = 100  # without result, that go to the server at once
 
@@ -121,10 +121,10 @@ def translate(name: str, exc: psycopg2.Error) -> SkytoolsError:
         return TransientError(text)
     if not code and type(exc) is psycopg2.DatabaseError:
         return TransientError(text)  # a connection that died while a result was read
-    detail = exc.diag.message_detail if code else None
-    if detail:
-        text += f" [{detail}]"
-    return DatabaseError(text, sqlstate=code, hint=(exc.diag.message_hint or "") if code else "")
+    if code and exc.diag.message_detail:
+        text += f" [{exc.diag.message_detail}]"
+    hint = (exc.diag.message_hint or "") if code else ""
+    return DatabaseError(text, sqlstate=code, hint=hint or missing_grant(exc))
 
 
 class Database:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from skytools.core.errors import ConfigError
+from skytools.core.user import user_name
 
 DEFAULT = "DEFAULT"
 MAX_INCLUDE_DEPTH = 10
@@ -39,7 +40,8 @@ class IniFile:
             text = _read(self.path)
             self._parser.read_string(text, source=str(self.path))
         except OSError as exc:
-            raise self._fault(f"cannot be read: {exc.strerror}") from exc
+            who = f" for user {user_name()}" if isinstance(exc, PermissionError) else ""
+            raise self._fault(f"cannot be read: {exc.strerror}{who}") from exc
         except UnicodeDecodeError as exc:
             raise self._fault(f"is not UTF-8 text (byte {exc.start})") from exc
         except configparser.Error as exc:

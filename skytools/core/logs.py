@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import math
 import os
 import sys
 import time
@@ -12,6 +14,7 @@ from pathlib import Path
 
 FORMAT = "%(asctime)s.%(msecs)03d %(zone)s [%(process)d] %(levelname)s %(message)s"
 DATE_FORMAT = "%Y-%m-%d %H:%M:%S"
+FULL_DISK_QUIET = 60.0  # seconds between two complaints
 
 
 class LineFormatter(logging.Formatter):
@@ -56,7 +59,21 @@ def _file_handler(path: Path, size: int, count: int) -> logging.Handler:
     # A megabyte in each process, and most log to stderr only.
     from logging.handlers import RotatingFileHandler  # noqa: PLC0415
 
-    return RotatingFileHandler(path, maxBytes=size, backupCount=count, encoding="utf-8")
+    class LogFile(RotatingFileHandler):
+        """Tells of a full disk by a line on stderr, once a minute; the work goes on."""
+
+        told = -math.inf
+
+        def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - of logging
+            error, now = sys.exc_info()[1], time.monotonic()
+            if not isinstance(error, OSError):
+                super().handleError(record)
+            elif now >= self.told + FULL_DISK_QUIET:
+                self.told = now
+                with contextlib.suppress(OSError):
+                    sys.stderr.write(f"logfile {path}: {error.strerror}\n")
+
+    return LogFile(path, maxBytes=size, backupCount=count, encoding="utf-8")
 
 
 def syslog_handler(ident: str, facility: str = "daemon") -> logging.Handler:

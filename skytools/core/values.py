@@ -55,7 +55,7 @@ def converter(annotation: Any, bounds: Bounds) -> tuple[Converter, str]:  # noqa
     if annotation is float:
         return (lambda text: _number(text, bounds)), "number"
     if annotation is Path:
-        return (lambda text: Path(text).expanduser()), "file"
+        return _path, "file"
     if get_origin(annotation) is tuple:
         return _words, "list"
     if annotation is str:
@@ -90,6 +90,13 @@ def _number(text: str, bounds: Bounds) -> float:
         raise ValueError(f"{text!r} is not a finite number")
     bounds.require(value)
     return value
+
+
+def _path(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError(f"{text}: there is no such user's home") from None
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -33,10 +33,12 @@ class LocalConsumerConfig(ConsumerConfig):
     def faults(self) -> list[tuple[str, str]]:
         """Check that the position can be kept."""
         found = ConsumerConfig.faults(self)
-        if not self.local_tracking_file.parent.is_dir():
-            folder = self.local_tracking_file.parent
-            found.append(("local_tracking_file", f"there is no folder {folder}; make it"))
-        return found
+        folder = self.local_tracking_file.parent
+        try:
+            fault = "" if folder.is_dir() else f"there is no folder {folder}; make it"
+        except OSError as exc:
+            fault = f"folder {folder} cannot be reached: {exc.strerror}"
+        return [*found, ("local_tracking_file", fault)] if fault else found
 
 
 class TrackingFile:

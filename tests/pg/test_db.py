@@ -53,6 +53,22 @@ def test_refused_statement_carries_sqlstate_and_text(tx):
     assert tx.value("select 1") == 1
 
 
+def test_missing_right_on_ours_says_what_to_grant(tx, other):
+    other.execute('create role "Poor" login')
+    other.execute("create schema mail; grant usage on schema pgq, mail to public")
+    other.execute("create function mail.f() returns int language sql return 1")
+    other.execute("revoke execute on function mail.f() from public")
+    poor = Database("poor", merge_conninfo(tx.conninfo, user="Poor"), autocommit=True)
+    try:
+        with pytest.raises(DatabaseError, match=r'superuser: grant pgq_admin to "Poor"\)$'):
+            poor.query("select pgq.ticker_lock()")
+        with pytest.raises(DatabaseError, match=r"^poor: permission denied for function f$"):
+            poor.query("select mail.f()")
+    finally:
+        poor.close()
+        other.execute('drop owned by "Poor"; drop role "Poor"')
+
+
 def test_deadlock_class_and_lock_timeout_are_transient(tx, other):
     other.execute("create table l (i int)")
     other.execute("insert into l values (1)")

@@ -65,6 +65,11 @@ def test_values_get_their_declared_types(tmp_path):
     assert cfg.job_name == "job"
 
 
+def test_home_of_nobody_is_a_fault(tmp_path):
+    found = faults(tmp_path, "db = dbname=x\nlogfile = ~no-such-user/x.log\n")
+    assert found == ["logfile: ~no-such-user/x.log: there is no such user's home"]
+
+
 def test_every_fault_is_reported_at_once(tmp_path):
     found = faults(
         tmp_path, "db = nonsense here\nperiod = soon\ncount = 0\nquiet = maybe\ncolour = red\n"

@@ -124,6 +124,18 @@ def test_faults_of_the_daemons_own_keys_reject_the_job(root: Path) -> None:
     assert job.error == f"{root}/jobs/a.ini: [pgqd] frob: unknown key"
 
 
+def test_a_path_that_the_system_refuses_rejects_its_job_only(root: Path) -> None:
+    write(root, "jobs/a.ini", f"[x]\nscript = /{'n' * 300}.py\n")
+    write(root, "jobs/b.ini", "[x]\nscript = ~no-such-user/run.py\n")
+    write(root, "jobs/c.ini", "[x]\nscript = ../run.py\ncwd = ~no-such-user\n")
+    write(root, "jobs/d.ini", "[x]\nscript = ../run.py\nlogfile = ~no-such-user/x\n")
+    found = {job.name: job.error for job in discover(manager(root), no_check)}
+    assert f"cannot be reached by user {pwd.getpwuid(os.geteuid()).pw_name}: File" in found["a"]
+    assert "script: ~no-such-user/run.py: there is no such user's home" in found["b"]
+    assert "cwd: ~no-such-user: there is no such user's home" in found["c"]
+    assert found["d"] == ""
+
+
 def test_scripts_that_are_no_python_must_be_executable(root: Path) -> None:
     script = write(root, "tool", "#!/bin/sh\n")
     write(root, "jobs/a.ini", "[x]\nscript = ../tool\n")

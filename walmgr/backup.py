@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from skytools.core.db import Database, split_password
 from skytools.core.errors import SkytoolsError
+from skytools.walmgr import streams
 from skytools.walmgr.datadir import Staging, sync_tree
 from skytools.walmgr.errors import ProgramError
 from skytools.walmgr.expire import expire
@@ -60,12 +61,24 @@ NO_SUPPORT = "does not support compression"  # a program built without a library
 TIMELINE = "select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int"
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What kind of backup somebody asks for; `streams` 0: as the ini says.
+
+    `anew`: nothing of earlier sets is used, whatever the ini says.
+    """
+
+    source: str = "primary"
+    rate: str = ""
+    incremental: bool = False
+    streams: int = 0
+    anew: bool = False
+
+
 def make_backup(
     site: Site,
+    wish: Wish = Wish(),
     *,
-    source: str = "primary",
-    rate: str = "",
-    incremental: bool = False,
     beside: Callable[[BackupSet], Staging] | None = None,
 ) -> BackupSet:
     """Make a complete, verified set, then remove what retention no longer asks for.
@@ -77,12 +90,12 @@ def make_backup(
     with site.backup_lock():
         run_hook(site, "backup_pre_hook")
         try:
-            one = _make(site, source, rate, incremental=incremental, beside=beside)
+            one = _make(site, wish, beside)
         except (SkytoolsError, WalError, OSError, KeyboardInterrupt):
             with suppress(ProgramError):
                 run_hook(site, "backup_post_hook", RESULT="failed")
             raise
-        if site.cfg.share_files:
+        if site.cfg.share_files and not wish.anew:
             _share(site, one)
         run_hook(site, "backup_post_hook", RESULT="ok", BACKUPDIR=str(one.path))
         expire(site)
@@ -97,26 +110,29 @@ def _share(site: Site, one: BackupSet) -> None:
         site.say(f"backup set {one.name}: shares {saved >> 20} MB with {earlier[-1].name}")
 
 
-def _make(
-    site: Site, source: str, rate: str, *, incremental: bool,
-    beside: Callable[[BackupSet], Staging] | None,
-) -> BackupSet:  # fmt: skip
+def _make(site: Site, wish: Wish, beside: Callable[[BackupSet], Staging] | None) -> BackupSet:
     began = time.monotonic()
-    database, conninfo = _source(site, source)
+    database, conninfo = _source(site, wish.source)
     server = ask_server(database)
     site.archive.claim(server.system_id)
     programs = site.programs(server.major)
-    parent = parent_for(site, database, server) if incremental else None
+    parent = parent_for(site, database, server) if wish.incremental else None
+    rate = wish.rate or site.cfg.backup_rate
+    files = None if parent else _open_files(site, wish, database, rate)
     remove_halves(site)
     one = _begin(site, database, server, parent)
     what = f"what changed since {parent.name}" if parent else "all"
-    site.say(f"backup set {one.name}: copying {what} from the {source}")
+    how = f" by {files.streams} streams" if files else ""
+    site.say(f"backup set {one.name}: copying {what} from the {wish.source}{how}")
     copy: Staging | None = None
     try:
         keep_configuration(database, one)
         copy = beside(one) if beside is not None else None
-        packing = _packing(site, database, server, programs)
-        _fetch(site, one, programs, conninfo, rate, parent, packing)
+        if files is not None:
+            streams.fetch(site, one, files, programs, conninfo)
+        else:
+            packing = _packing(site, database, server, programs)
+            _fetch(site, one, programs, conninfo, rate, parent, packing)
         with ThreadPoolExecutor(1) as pool:
             copied = pool.submit(copy.finish) if copy is not None else None
             one = _read_back(site, database, one)
@@ -136,6 +152,16 @@ def _make(
     one.save()
     site.say(f"backup set {one.name}: verified, {one.size >> 20} MB in {seconds:.0f} s")
     return one
+
+
+def _open_files(site: Site, wish: Wish, database: Database, rate: str) -> streams.Source | None:
+    """Return the server's files for several streams, None for pg_basebackup."""
+    count = wish.streams or site.cfg.backup_streams
+    if count == 1:
+        return None
+    node = site.leader if wish.source == "primary" else site.follower
+    linked = site.cfg.share_files and not wish.anew
+    return streams.open_source(site, node, database, count, rate, linked=linked)
 
 
 def _source(site: Site, source: str) -> tuple[Database, str]:
@@ -248,7 +274,6 @@ def _fetch(  # noqa: PLR0917 - what pg_basebackup has to know
     packing: str,
 ) -> None:
     visible, password = split_password(conninfo)
-    rate = rate or site.cfg.backup_rate
     words: list[str | Path] = [
         programs.path("pg_basebackup"), "-d", visible, "-D", one.path / "data", "-F", "plain",
         "-X", "stream", "-c", "fast", "-l", one.label, "--no-password", "--no-sync",

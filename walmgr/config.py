@@ -18,6 +18,7 @@ from skytools.walmgr.link import COMPLETED, PARTIALS, SSH, is_local, split_host
 from skytools.walmgr.retention import Policy
 
 SERVICE = "walmgr"
+MAX_STREAMS = 64
 _CODECS = ("none", "gzip", "lz4", "zstd")
 
 
@@ -138,6 +139,10 @@ class WalmgrConfig(DaemonConfig):
         False, "Files that are the same as in the set before are kept once, as hard links."
     )
     backup_rate: str = option("", "Most that a backup reads from the server a second, as 20M.")
+    backup_streams: int = option(
+        1, "A full backup is copied by so many rsync side by side, which read the server's files; "
+        "1: by pg_basebackup.", min=1, max=MAX_STREAMS,
+    )  # fmt: skip
     backup_compression: str = option(
         "none", "How a backup comes over the network, for a slow link: the server packs, we unpack "
         "(PostgreSQL 15 and newer).", choices=_CODECS,

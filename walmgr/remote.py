@@ -19,7 +19,9 @@ TIMEOUT = 3600.0
 WRITE = 'umask 077 && cat > "$1" && sync "$1" && mv "$1" "$2" && sync "$3"'
 # The folder of a process tells it from one that got the number later.
 SAME_FOLDER = 'test "$(readlink -f "/proc/$1/cwd")" = "$(readlink -f "$2")"'
-SCRIPTS = (WRITE, SAME_FOLDER)  # all that ever goes through the shell of another host
+# Files that vanish meanwhile are none. Type, size, time of change, where it began, path from there.
+LIST = 'exec find "$@" -ignore_readdir_race -printf "%y %s %T@ %H\\t%P\\0"'
+SCRIPTS = (WRITE, SAME_FOLDER, LIST)  # all that ever goes through the shell of another host
 
 
 @dataclass(frozen=True, slots=True)

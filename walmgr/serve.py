@@ -23,6 +23,19 @@ FAST = ("xput", "xget")
 FOR_PEOPLE = ("listbackups", "points", "point", "status", "check", "backup", "xpartialsync")
 PREFIX = ["env", "LC_ALL=C", "TZ=UTC"]
 TOOLS = ("cat", "ls", "test", "rm")
+# What a backup by several streams asks rsync for: to read, by a list of names, nothing else.
+RSYNC_LETTERS = frozenset("-tpRIzW")
+RSYNC_OPTIONS = (
+    *(
+        "--files-from=-",
+        "--from0",
+        "--no-implied-dirs",
+        "--ignore-missing-args",
+        "--omit-dir-times",
+    ),
+    *("--ignore-times", "--no-r", "--dirs", "--new-compress", "--old-compress", "-O"),
+)
+RSYNC_VALUES = ("--bwlimit", "--modify-window", "--compress-choice", "--log-format", "--out-format")
 SERVER_PROGRAMS = ("pg_controldata", "pg_ctl", "pg_rewind", "pg_resetwal", "postgres")
 
 
@@ -46,19 +59,23 @@ def split(command: str) -> list[str]:
     """Take apart what `quote` has joined; nothing is expanded. Raises WalError."""
     words: list[str] = []
     word: str | None = None
-    mark = ""
+    mark, escaped = "", False
     for char in command:
-        if mark:
+        if escaped:
+            word, escaped = f"{word}{char}", False
+        elif mark:
             mark = "" if char == mark else mark
             word = (word or "") + ("" if not mark else char)
         elif char in "'\"":
             mark, word = char, word or ""
+        elif char == "\\":
+            word, escaped = word or "", True
         elif char.isspace():
             words += [] if word is None else [word]
             word = None
         else:
             word = (word or "") + char
-    if mark:
+    if mark or escaped:
         raise WalError("a quotation is not closed")
     return words if word is None else [*words, word]
 
@@ -84,6 +101,10 @@ def _of_primary(ini: str, words: list[str]) -> list[str]:
         raise WalError(f"{ini}: master_data is not set, so nothing is allowed here")
     if bare[:2] == ["sh", "-c"] and len(bare) > 4 and bare[2] in SCRIPTS:
         paths = bare[4:]
+    elif bare == ["rsync", "--version"]:
+        paths = []
+    elif bare[:3] == ["rsync", "--server", "--sender"]:
+        paths = _of_rsync(bare[3:])
     elif bare and bare[0] in TOOLS:
         paths = [word for word in bare[1:] if not word.startswith("-")]
     elif name in SERVER_PROGRAMS and bare[0].startswith("/"):
@@ -94,6 +115,20 @@ def _of_primary(ini: str, words: list[str]) -> list[str]:
         if not _is_below(path, folder):
             raise WalError(f"{path} is not of the data folder {folder}")
     return words
+
+
+def _of_rsync(words: list[str]) -> list[str]:
+    """Return the folder that an rsync over there wants to read, and no more. Raises WalError."""
+    for word in words[:-2]:
+        # What follows "e." tells what the other side can; a server starts nothing by it.
+        letters = word[:1] == "-" and RSYNC_LETTERS.issuperset(word.partition("e.")[0])
+        known = letters or word in RSYNC_OPTIONS
+        name, _, value = word.partition("=")
+        if not known and not (name in RSYNC_VALUES and value.lstrip("-").isalnum()):
+            raise WalError(f"rsync {word!r} is not allowed by this key")
+    if len(words) < 2 or words[-2] != ".":
+        raise WalError("rsync is not allowed by this key but to read a folder")
+    return words[-1:]
 
 
 def _options(words: Sequence[str], names: Sequence[str]) -> list[str]:

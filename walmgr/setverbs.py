@@ -7,7 +7,8 @@ import argparse
 from dataclasses import asdict
 
 from skytools.core.errors import UsageError
-from skytools.walmgr.backup import full_is_due, make_backup
+from skytools.walmgr.backup import Wish, full_is_due, make_backup
+from skytools.walmgr.config import MAX_STREAMS
 from skytools.walmgr.coverage import coverages, last_commit, when
 from skytools.walmgr.expire import expire, floor_of, old_wal, plan_expiry
 from skytools.walmgr.site import Site
@@ -24,20 +25,25 @@ def backup_arguments(p: argparse.ArgumentParser) -> None:
     kind.add_argument("--incremental", action="store_true", default=None,
                       help="only what has changed since the newest set (17 and newer)")  # fmt: skip
     kind.add_argument("--full", dest="incremental", action="store_false", help="all")
+    p.add_argument("--streams", type=int, default=0, metavar="N", choices=range(1, MAX_STREAMS + 1),
+                   help="so many rsync side by side; 1: pg_basebackup")  # fmt: skip
     p.add_argument("--max-rate", default="", metavar="RATE", help="as 20M: bytes a second at most")
 
 
 def run_backup(site: Site, opts: Options) -> int:
     """Make a set, remove old ones."""
     if opts.plan:
-        site.say(f"pg_basebackup from the {opts.source} to {site.cfg.sets}.TIME, then:")
+        count = opts.streams or site.cfg.backup_streams
+        how = "pg_basebackup" if count == 1 else f"{count} rsync (incremental: pg_basebackup)"
+        site.say(f"{how} from the {opts.source} to {site.cfg.sets}.TIME, then:")
         return _explain(site)
     wanted = opts.incremental
     if wanted is None:
         wanted = site.cfg.incremental and not full_is_due(site)
     if wanted and opts.source == "standby":
         raise UsageError("an incremental backup is made from the primary")
-    one = make_backup(site, source=opts.source, rate=opts.max_rate, incremental=wanted)
+    anew = opts.incremental is False
+    one = make_backup(site, Wish(opts.source, opts.max_rate, wanted, opts.streams, anew))
     if site.out.as_json:
         site.out.data(asdict(one))
     return 0

@@ -38,7 +38,7 @@ def check(cfg: WalmgrConfig, facts: Facts) -> list[Finding]:
     """Return all findings, the worst first."""
     found = [
         *_primary(facts), *_standby(facts), *_receiver(cfg, facts), *_archive(facts),
-        *_sets(cfg, facts), *_disk(cfg, facts), *_offsite(cfg, facts),
+        *_sets(cfg, facts), *_drill(cfg, facts), *_disk(facts), *_offsite(cfg, facts),
     ]  # fmt: skip
     return sorted(found, key=lambda one: -one.level)
 
@@ -151,10 +151,21 @@ def _sets(cfg: WalmgrConfig, facts: Facts) -> Iterator[Finding]:
         yield Finding(WARNING, f"the newest backup set is {age / 3600:.0f} h old", "`backup`")
 
 
-def _disk(cfg: WalmgrConfig, facts: Facts) -> Iterator[Finding]:
+def _drill(cfg: WalmgrConfig, facts: Facts) -> Iterator[Finding]:
+    last = facts.drill
+    if last is not None and not last.good:
+        text = f"the last trial restore failed: {last.text}"
+        yield Finding(CRITICAL, text, "`drill` tries again, `backup` makes another set")
+    elif cfg.drill_interval and last is not None:
+        age = (facts.moment - last.moment) / 3600
+        if age > 2 * cfg.drill_interval:
+            yield Finding(WARNING, f"the last trial restore was {age:.0f} h ago", "`drill`")
+
+
+def _disk(facts: Facts) -> Iterator[Finding]:
     if facts.disk_free < DISK_WARNING:
         level = CRITICAL if facts.disk_free < DISK_CRITICAL else WARNING
-        text = f"{facts.disk_free:.0%} of {cfg.home} is free"
+        text = f"{facts.disk_free:.0%} of the disk of {facts.fullest} is free"
         yield Finding(level, text, "make room: lower retention and `expire`")
     after = facts.disk.full_after if facts.disk else None
     if after is not None and after < FULL_WARNING:

@@ -13,6 +13,7 @@ from skytools.core.errors import SkytoolsError
 from skytools.walmgr import postgres
 from skytools.walmgr.coverage import missing_history, missing_segments
 from skytools.walmgr.disk import Disk, look_at_disk
+from skytools.walmgr.drill import Drill, last_drill
 from skytools.walmgr.files import is_locked, read_json
 from skytools.walmgr.node import Node
 from skytools.walmgr.offsite import Offsite
@@ -71,9 +72,11 @@ class Facts:
     receiver_runs: bool = False
     archive: dict[str, Any] = field(default_factory=dict)
     sets: list[BackupSet] = field(default_factory=list)
-    disk_free: float = 1.0
+    fullest: str = ""  # of the folders, that on the fullest disk
+    disk_free: float = 1.0  # of 1, there
     disk: Disk | None = None
     offsite: dict[str, Any] | None = None
+    drill: Drill | None = None
     silence: dict[str, str] = field(default_factory=dict)
 
 
@@ -91,9 +94,14 @@ def gather(site: Site) -> Facts:
     facts.receiver_runs = is_locked(site.cfg.home / RECEIVER_LOCK)
     facts.sets = site.sets()
     facts.archive = _archive(site, facts.sets)
-    if site.cfg.home.is_dir():
-        room = os.statvfs(site.cfg.home)
-        facts.disk_free = room.f_bavail / max(room.f_blocks, 1)
+    facts.drill = last_drill(site)
+    for path in (site.cfg.home, site.cfg.completed, site.cfg.sets.parent):
+        if path.is_dir():
+            room = os.statvfs(path)
+            free = room.f_bavail / max(room.f_blocks, 1)
+            facts.fullest, facts.disk_free = min(
+                (facts.fullest, facts.disk_free), (str(path), free), key=lambda one: one[1]
+            )
     if site.cfg.completed.is_dir() and site.cfg.sets.parent.is_dir():
         facts.disk = look_at_disk(site, facts.sets, facts.moment)
         if site.cfg.offsite_command:

@@ -163,7 +163,8 @@ def send(site: Site, item: Item) -> None:
         if command.wait() or any(codes) or not good:
             told.seek(0)
             lines = told.read().decode(errors="replace").strip().splitlines()
-            last = lines[-1] if lines else "offsite_command failed or did not read all"
+            # The last of rsync's lines says least.
+            last = "; ".join(lines[-2:]) or "offsite_command failed or did not read all"
             raise ProgramError(f"{item.name}: {last}")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from skytools.walmgr.coverage import when
 from skytools.walmgr.disk import Disk
+from skytools.walmgr.drill import Drill
 from skytools.walmgr.facts import Facts, newest_complete
 from skytools.walmgr.site import Site
 
@@ -18,6 +19,8 @@ def status_lines(site: Site, facts: Facts) -> Iterator[str]:
     yield f"receiver  {_receiver(facts)}"
     yield f"archive   {_archive(facts)}"
     yield f"sets      {_sets(facts)}"
+    if facts.drill is not None:
+        yield f"drill     {_drill(facts.drill)}"
     if facts.disk is not None:
         yield f"disk      {_disk(facts.disk)}"
     if facts.offsite is not None:
@@ -83,6 +86,12 @@ def _disk(disk: Disk) -> str:
         f"{disk.free >> 20} MB free, archive {disk.archive >> 20} MB, WAL grows "
         f"{disk.rate * 86400 / 2**20:.0f} MB a day; {full}"
     )
+
+
+def _drill(drill: Drill) -> str:
+    if not drill.good:
+        return f"failed at {when(drill.moment)}: {drill.text}"
+    return f"{drill.set} at {when(drill.moment)}: answered after {drill.seconds:.1f} s"
 
 
 def _sets(facts: Facts) -> str:

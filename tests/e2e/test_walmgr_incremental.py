@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from skytools.core.pgserver import PrivateServer
+from tests.fixtures.process import run
 from tests.fixtures.wait import wait_until
 from tests.fixtures.walmgr import Hosts, MakeHosts
 from tests.fixtures.walmgr_sets import sets
@@ -26,6 +27,25 @@ def test_a_server_that_cannot_gets_a_full_backup_and_is_told_why(make_hosts: Mak
     told = hosts.good("backup", "--incremental").out
     assert "the backup is a full one: " in told
     assert [one["parent"] for one in sets(hosts)] == [""]
+
+
+@pytest.mark.pg(">=17")
+def test_a_switch_of_checksums_makes_the_next_backup_a_full_one(make_hosts: MakeHosts) -> None:
+    """Pages that are put together from sets before and after it would fail their checksums."""
+    hosts = make_hosts(settings={"archive_mode": "on", "summarize_wal": "on"})
+    hosts.good("setup")
+    hosts.good("backup")
+    assert "what changed since" in hosts.good("backup", "--incremental").out
+    on = hosts.sql(hosts.primary).value("show data_checksums") == "on"
+    hosts.primary.stop()
+    switch = "--disable" if on else "--enable"
+    program = hosts.primary.program("pg_checksums")
+    done = run(*hosts.words(program, switch, "-D", hosts.primary.datadir))
+    assert done.code == 0, done.err
+    hosts.primary.start()
+    told = hosts.good("backup", "--incremental").out
+    assert "the backup is a full one: data checksums were switched" in told
+    assert "what changed since" in hosts.good("backup", "--incremental").out
 
 
 @pytest.mark.pg(">=17")

@@ -32,6 +32,61 @@ def gnupg(archived: Hosts, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     run(*archived.words("gpgconf", "--kill", "all"))
 
 
+RSH = """\
+#!/bin/sh
+shift
+exec "$@"
+"""
+MANUAL = Path(__file__).parents[2] / "docs" / "walmgr.md"
+
+
+def manual(begin: str) -> str:
+    """Return the block of the manual that begins so."""
+    (block,) = (one for one in MANUAL.read_text().split("```\n") if one.startswith(begin))
+    return block
+
+
+def test_age_and_rsync_as_the_manual_says(archived: Hosts) -> None:
+    """The lines of the manual, but for the names of hosts and folders."""
+    for name in ("age", "rsync", "zstd"):
+        if shutil.which(name) is None:
+            pytest.skip(f"needs {name}")
+    there, here = archived.folder("there"), archived.folder("here")
+    rsh = archived.root / "rsh"
+    rsh.write_text(RSH)
+    rsh.chmod(0o755)
+    key = here / "key"
+    assert run(*archived.words("age-keygen", "-o", key)).code == 0
+    recipient = run(*archived.words("age-keygen", "-y", key)).out.strip()
+    command = manual("offsite_command = cat").partition(" = ")[2].splitlines()[0]
+    assert "rsync -a" in command
+    command = command.replace("/var/tmp", str(here)).replace("rsync", f"rsync -e {rsh}")
+    archived.write_ini(
+        offsite_command=command.replace("far:/srv/pg/", f"far:{there}/"),
+        offsite_encrypt=f"age:{recipient}", archive_compression="zstd",
+    )  # fmt: skip
+    database = archived.sql(archived.primary)
+    database.execute("create table t (id int)")
+    archived.good("backup")
+    database.execute("insert into t values (1)")
+    switch(database)
+    archived.good("offsite")
+    assert [path.name for path in here.iterdir()] == ["key"]
+    sent = list(there.iterdir())
+    assert len(sent) > 1
+    assert {path.read_bytes()[:22] for path in sent} == {b"age-encryption.org/v1\n"}
+
+    archived.primary.stop()
+    shutil.rmtree(archived.data)
+    archived.folder("w")
+    archived.folder("w/logs.complete")
+    script = manual("for f in *.tar.zst.age").rpartition("walmgr INI restore")[0]
+    script = script.replace("-i key", f"-i {key}").replace("/srv/walmgr", str(archived.data))
+    done = archived.shell(f"set -e; cd {there}; {script}")
+    assert done.code == 0, done.err
+    assert Copy(archived, 1).restore() == [1]
+
+
 def test_all_of_it_is_copied_once_and_is_enough(archived: Hosts, gnupg: Path) -> None:
     there = archived.folder("there")
     keep = f"cat > {there}/$NAME.new && mv {there}/$NAME.new {there}/$NAME"

@@ -11,6 +11,7 @@ import pytest
 from skytools.walmgr.check import CRITICAL, WARNING, Finding, check
 from skytools.walmgr.config import WalmgrConfig
 from skytools.walmgr.disk import Disk
+from skytools.walmgr.drill import Drill
 from skytools.walmgr.facts import Facts
 from skytools.walmgr.sets import VERIFIED, BackupSet
 
@@ -47,6 +48,9 @@ def facts(**changes: Any) -> Facts:
 def test_nothing_is_said_when_all_is_well() -> None:
     assert check(CFG, facts()) == []
     assert check(CFG, facts(disk=Disk(1, 1, 1.0, None))) == []
+    assert check(CFG, facts(disk=Disk(1, 1, 1.0, 7 * 86400 + 1))) == []
+    assert check(CFG, facts(disk_free=0.101)) == []
+    assert check(CFG, facts(drill=Drill(NOW - 10**6, good=True))) == []
 
 
 @pytest.mark.parametrize(
@@ -78,8 +82,10 @@ def test_nothing_is_said_when_all_is_well() -> None:
         ({"archive__conflicts": ["x"]}, CRITICAL, "1 files were refused, first x"),
         ({"primary__last_failed": NOW + 1}, WARNING, "archive_command fails"),
         ({"sets": []}, CRITICAL, "no complete backup set"),
-        ({"disk_free": 0.05}, WARNING, "5% of"),
-        ({"disk_free": 0.01}, CRITICAL, "1% of"),
+        ({"disk_free": 0.099, "fullest": "/srv"}, WARNING, "10% of the disk of /srv is free"),
+        ({"disk_free": 0.031}, WARNING, "3% of"),
+        ({"disk_free": 0.029}, CRITICAL, "3% of"),
+        ({"drill": Drill(NOW, good=False, text="no disk")}, CRITICAL, "failed: no disk"),
         ({"disk": Disk(1, 1, 1.0, 3 * 86400)}, WARNING, "will be full in 72 h"),
         ({"disk": Disk(1, 1, 1.0, 3600)}, CRITICAL, "will be full in 1 h"),
     ],
@@ -103,6 +109,13 @@ def test_an_offsite_copy_that_is_late_is_found() -> None:
     assert never.level == WARNING
     assert check(cfg, facts(offsite={**late, "finished": NOW - 1199})) == []
     assert check(CFG, facts(offsite=late)) == []
+
+
+def test_a_trial_that_is_late_is_found() -> None:
+    cfg = WalmgrConfig(keep_backups=1, drill_interval=24)
+    assert check(cfg, facts(drill=Drill(NOW - 47 * 3600, good=True))) == []
+    (found,) = check(cfg, facts(drill=Drill(NOW - 49 * 3600, good=True)))
+    assert (found.level, found.text) == (WARNING, "the last trial restore was 49 h ago")
 
 
 def test_commits_never_wait_for_a_receiver_to_apply() -> None:

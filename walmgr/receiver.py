@@ -68,11 +68,13 @@ class Receiver:
         process.stderr.close()
         delay = self._backoff.next()
         self._next_start = time.monotonic() + delay
-        last = lines[-1] if lines else f"exit code {process.returncode}"
+        # The last one says "disconnected", or asks whether the server runs.
+        lines = [line for line in lines if "error: " in line] or lines[-1:]
+        why = lines[0] if lines else f"exit code {process.returncode}"
         # The same again and again, as while the primary is away, is told once.
-        level = logging.DEBUG if last == self._told else logging.WARNING
-        self._told = last
-        log.log(level, "receiver ended: %s; next start in %.1f s", last, delay)
+        level = logging.DEBUG if why == self._told else logging.WARNING
+        self._told = why
+        log.log(level, "receiver ended: %s; next start in %.1f s", why, delay)
 
     def _start(self, programs: Programs) -> None:
         cfg = self.site.cfg

@@ -81,11 +81,14 @@ def status(req: Request) -> int:
 
 
 def _status_down(req: Request, text: str) -> int:
-    jobs = checking.find_jobs(req.manager, req.overrides)
-    rows = [describe_unmanaged(job, "rejected" if job.error else "down") for job in jobs]
-    show_rows(req.out, req.pick(rows))
+    show_rows(req.out, req.pick(_rows_without_manager(req)))
     complain(text)
     return exits.NOT_RUNNING
+
+
+def _rows_without_manager(req: Request) -> list[Row]:
+    jobs = checking.find_jobs(req.manager, req.overrides)
+    return [describe_unmanaged(job, "rejected" if job.error else "down") for job in jobs]
 
 
 def _wait(req: Request, names: Sequence[str], done: Callable[[Row], bool]) -> list[Row]:
@@ -122,9 +125,7 @@ def _without_twins(rows: Sequence[Row]) -> list[Row]:
 
 def _change(req: Request) -> tuple[list[str], bool]:
     """Send the command; returns the jobs that took it and whether any refused."""
-    require_selection(
-        req.names, req.service, everything=req.everything, command=req.command
-    )  # fmt: skip
+    require_selection(req.names, req.service, everything=req.everything, command=req.command)
     rows = _without_twins(req.pick(req.client().status()["jobs"]))
     names = [row["job_name"] for row in rows]
     refused = req.client().act(req.command, names)
@@ -187,9 +188,7 @@ def restart(req: Request) -> int:
     """Stop and start jobs, side by side or one at a time."""
     if not req.rolling:
         return start(req) if req.wait else _restart_now(req)
-    require_selection(
-        req.names, req.service, everything=req.everything, command=req.command
-    )  # fmt: skip
+    require_selection(req.names, req.service, everything=req.everything, command=req.command)
     rows = req.pick(req.client().status()["jobs"])
     for name in [row["job_name"] for row in rows if row["state"] not in ("disabled", "rejected")]:
         refused = req.client().act("restart", [name])
@@ -259,8 +258,7 @@ def info(req: Request) -> int:
     try:
         rows = req.client().status()["jobs"]
     except exits.ManagerDown:
-        jobs = checking.find_jobs(req.manager, req.overrides)
-        rows = [describe_unmanaged(job, "rejected" if job.error else "down") for job in jobs]
+        rows = _rows_without_manager(req)
     chosen = req.pick(rows)
     if req.out.as_json:
         req.out.data(chosen)

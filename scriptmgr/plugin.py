@@ -205,8 +205,7 @@ class Plugin:
         """Return for how long the loop may sleep, in seconds."""
         now = time.monotonic()
         dues = [due for state in self.states.values() if (due := state.due()) is not None]
-        busy = self._shutdown is not None
-        if busy or self._mailbox.patient(now):
+        if self.stopping or self._mailbox.patient(now):
             return SHORT
         longest = self._longest_wait()
         if not dues:

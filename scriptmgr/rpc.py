@@ -24,7 +24,7 @@ from skytools.scriptmgr.update import Updater
 
 log = logging.getLogger("scriptmgr")
 
-_READ_ONLY = (
+_REFUSED = (
     "restart",
     "reloadConfig",
     "addProcessGroup",
@@ -144,6 +144,6 @@ def _refuse(_self: Any, *_args: Any) -> None:
 
 def make_supervisor_interface(supervisord: Any) -> Any:
     """Return the stock interface without the methods that bypass the desired state."""
-    methods: dict[str, Any] = dict.fromkeys(_READ_ONLY, _refuse)
+    methods: dict[str, Any] = dict.fromkeys(_REFUSED, _refuse)
     cls = type("ReadOnlyInterface", (SupervisorNamespaceRPCInterface,), methods)
     return cls(supervisord)

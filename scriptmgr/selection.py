@@ -37,7 +37,8 @@ def select(
     if everything:
         # The manager's own helpers are stopped by name only.
         chosen += [row for row in rows if not row["internal"]]
-    return [row for row in rows if any(row is other for other in chosen)]
+    wanted = {id(row) for row in chosen}
+    return [row for row in rows if id(row) in wanted]
 
 
 def require_selection(

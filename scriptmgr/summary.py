@@ -12,13 +12,11 @@ from skytools.scriptmgr.jobs import Job
 
 def describe_state(state: JobState, now: float, epoch: float) -> dict[str, Any]:
     """Return one row of `status`. Moments are epoch seconds."""
-    job, tally = state.job, state.tally
+    tally = state.tally
     waiting = state.phase is Phase.DOWN and state.next_start is not None
     next_start = epoch + max(0.0, (state.next_start or 0.0) - now) if waiting else None
     return {
-        "job_name": job.name,
-        "service": job.service,
-        "state": state.state(now),
+        **describe_unmanaged(state.job, state.state(now)),
         "desired": state.desired.value,
         "ready": state.ready,
         "pid": state.pid or None,
@@ -26,7 +24,6 @@ def describe_state(state: JobState, now: float, epoch: float) -> dict[str, Any]:
         "restarts": max(0, tally.starts - 1),
         "last_exit": tally.last_exit,
         "status_text": state.status_text,
-        "config": job.config,
         "error": state.config_error or state.error,
         "as_wanted": state.as_wanted and not state.config_error,
         "settled": state.settled,
@@ -37,16 +34,10 @@ def describe_state(state: JobState, now: float, epoch: float) -> dict[str, Any]:
         "starts": tally.starts,
         "failures": tally.failures,
         "watchdog_timeouts": tally.watchdog_timeouts,
-        "priority": job.priority,
-        "stop_timeout": job.stop_timeout,
-        "logfile": job.logfile,
-        "command": list(job.argv),
-        "user": job.user,
-        "internal": job.internal,
     }
 
 
-def describe_unmanaged(job: Job, state: str, *, wanted: bool = True) -> dict[str, Any]:
+def describe_unmanaged(job: Job, state: str) -> dict[str, Any]:
     """Return the row of a job that no process record stands behind: rejected, or manager down."""
     desired = Desired.DISABLED if job.disabled else Desired.RUN
     return {
@@ -62,7 +53,7 @@ def describe_unmanaged(job: Job, state: str, *, wanted: bool = True) -> dict[str
         "status_text": "",
         "config": job.config,
         "error": job.error,
-        "as_wanted": wanted and job.disabled and not job.error,
+        "as_wanted": job.disabled and not job.error,
         "settled": True,
         "reloading": False,
         "start_time": None,

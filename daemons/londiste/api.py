@@ -47,6 +47,11 @@ class TableInfo:
         if not self.dest:
             object.__setattr__(self, "dest", self.name)
 
+    @property
+    def settled(self) -> bool:
+        """Whether all events of the table are for the worker: none is for, or is in, a copy."""
+        return self.state in ("ok", "?") and self.snapshot is None
+
 
 @dataclass(frozen=True, slots=True)
 class SeqInfo:

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from skytools.core.config import DaemonConfig, option, settings
 from skytools.core.db import check_conninfo
+from skytools.daemons.londiste import names
 from skytools.pgq.cascade_worker import WorkerConfig
 
 SHARD_INFO_SQL = "select shard_nr, shard_mask, shard_count from partconf.conf"
@@ -95,6 +96,14 @@ class LondisteConfig(WorkerConfig):
         choices=("set", "row"),
     )
 
+    def registers_table(self, name: str) -> bool:
+        """Tell whether the node is to know a table of the set."""
+        return _registers(name, self.register_only_tables, self.register_skip_tables)
+
+    def registers_seq(self, name: str) -> bool:
+        """Tell whether the node is to know a sequence of the set."""
+        return _registers(name, self.register_only_seqs, self.register_skip_seqs)
+
     def faults(self) -> list[tuple[str, str]]:
         """Check keys that exclude each other."""
         found = WorkerConfig.faults(self)
@@ -103,3 +112,7 @@ class LondisteConfig(WorkerConfig):
         if self.local_only_drop_execute and not self.local_only:
             found.append(("local_only_drop_execute", "needs local_only = 1"))
         return found
+
+
+def _registers(name: str, only: tuple[str, ...], skip: tuple[str, ...]) -> bool:
+    return (not only or name in map(names.full, only)) and name not in map(names.full, skip)

@@ -31,12 +31,11 @@ class LondisteHooks(Hooks):
         """Tell a new node the names of tables and sequences of the set; it subscribes to none."""
         if provider is None:
             return
-        cfg = self._cfg
         for table in api.tables(provider.db, provider.queue):
-            if _registers(table.name, cfg.register_only_tables, cfg.register_skip_tables):
+            if self._cfg.registers_table(table.name):
                 api.global_add_table(new.db, new.queue, table.name)
         for seq in api.sequences(provider.db, provider.queue):
-            if _registers(seq.name, cfg.register_only_seqs, cfg.register_skip_seqs):
+            if self._cfg.registers_seq(seq.name):
                 api.global_update_seq(new.db, new.queue, seq.name, seq.last_value)
 
     def on_rename(self, node: NodeView, old_name: str, new_name: str) -> None:
@@ -132,10 +131,6 @@ class LondisteHooks(Hooks):
         if kind.startswith("{"):
             kind = kind.partition('"op":')[2].strip(' "')[:1]
         return f"{event.extra1 or '-'} {_OPERATIONS.get(kind[:1], kind)}"
-
-
-def _registers(name: str, only: tuple[str, ...], skip: tuple[str, ...]) -> bool:
-    return (not only or name in only) and name not in skip
 
 
 def _list(listed: list[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from skytools.core.db import Database
 from skytools.core.errors import SkytoolsError
-from skytools.daemons.londiste import api, names, scripts
+from skytools.daemons.londiste import api, scripts
 from skytools.daemons.londiste.api import TableInfo
 from skytools.daemons.londiste.apply import Applier, ApplyOptions
 from skytools.daemons.londiste.apply.changes import TRUNCATE, ApplyError, operation_of
@@ -19,11 +19,11 @@ from skytools.daemons.londiste.config import LondisteConfig
 from skytools.daemons.londiste.handlers import Handler, make
 from skytools.daemons.londiste.handlers.base import Process
 from skytools.pgq import Batch, Event
+from skytools.pgq.cascade_worker import CASCADE
 
 log = logging.getLogger("skytools")
 
-CASCADE = "pgq."
-OWN = "londiste."
+OF_SET = "londiste."  # what events begin with that tell of the set of tables
 EXECUTE = "EXECUTE"
 
 
@@ -160,7 +160,7 @@ class Replay:
             process: Process = _leave
         else:
             process = self.handler(table.name).bind(self._batch, self.out)
-            if not _in_sync(table):
+            if not table.settled:
                 process = partial(self._if_wanted, table, process)
         self._routes[event.extra1] = process
         return process
@@ -179,7 +179,7 @@ class Replay:
             self.run((event,))
         elif kind == EXECUTE:
             self._execute(event)
-        elif kind.startswith(OWN):
+        elif kind.startswith(OF_SET):
             self.registry(event)
         else:
             raise ApplyError(f"event {event.id}: type {kind!r} is unknown to londiste")
@@ -188,7 +188,7 @@ class Replay:
         table = self._tables.get(event.extra1 or "")
         if table is None or not table.local:
             return
-        if not _in_sync(table) and not self.sync.wants(table, event):
+        if not table.settled and not self.sync.wants(table, event):
             return
         assert self._batch is not None
         handler = self.handler(table.name)
@@ -224,7 +224,7 @@ class Replay:
 
     def _add_table(self, event: Event) -> None:
         name = event.data or ""
-        if _is_known(name, self.cfg.register_only_tables, self.cfg.register_skip_tables):
+        if self.cfg.registers_table(name):
             api.global_add_table(self.db, self.cfg.queue_name, name)
             self._tables.setdefault(name, TableInfo(name, local=False))
 
@@ -239,7 +239,7 @@ class Replay:
 
     def _update_seq(self, event: Event) -> None:
         name = event.extra1 or ""
-        if _is_known(name, self.cfg.register_only_seqs, self.cfg.register_skip_seqs):
+        if self.cfg.registers_seq(name):
             api.global_update_seq(self.db, self.cfg.queue_name, name, int(event.data or 0))
 
     def _remove_seq(self, event: Event) -> None:
@@ -254,14 +254,6 @@ _REGISTRY: dict[str, Callable[[Replay, Event], None]] = {
     "londiste.update-seq": Replay._update_seq,
     "londiste.remove-seq": Replay._remove_seq,
 }
-
-
-def _is_known(name: str, only: tuple[str, ...], skip: tuple[str, ...]) -> bool:
-    return (not only or name in map(names.full, only)) and name not in map(names.full, skip)
-
-
-def _in_sync(table: TableInfo) -> bool:
-    return table.state in ("ok", "?") and table.snapshot is None
 
 
 def _leave(event: Event) -> None:

@@ -87,7 +87,7 @@ class Sync:
         """Take the tables of the set."""
         self._tables = {one.name: one for one in tables}
         self._ours.clear()
-        self.active = any(not _plain(one) for one in self._tables.values() if one.local)
+        self.active = any(not one.settled for one in self._tables.values() if one.local)
 
     def before_batch(self, batch: Batch) -> None:
         """Decide what becomes of the tables in this batch. Nothing was written yet; may commit."""
@@ -358,10 +358,6 @@ class Sync:
         worker.target.commit()
         if fkeys or consumers:
             self.children.start(TIDY)
-
-
-def _plain(table: TableInfo) -> bool:
-    return table.state in ("ok", "?") and table.snapshot is None
 
 
 def _ini() -> str:

@@ -13,13 +13,13 @@ from skytools.core.service import Context, Pause
 from skytools.daemons.londiste import api
 from skytools.daemons.londiste.config import LondisteConfig
 from skytools.daemons.londiste.metrics import WorkerMetrics
-from skytools.daemons.londiste.replay import CASCADE, OWN, Replay
+from skytools.daemons.londiste.replay import OF_SET, Replay
 from skytools.daemons.londiste.sync import LOOK_SECONDS, Sync
 from skytools.daemons.londiste.verify.audit import Audit
 from skytools.pgq import Batch, CascadedWorker, Event
 from skytools.pgq import api as pgq
 from skytools.pgq.batch import BatchReader
-from skytools.pgq.cascade_worker import BLOCK_EVENTS
+from skytools.pgq.cascade_worker import BLOCK_EVENTS, CASCADE
 from skytools.pgq.isolate import Handler
 from skytools.pgq.node import NodeState, NodeType
 from skytools.pgq.producer import carry_events, copy_events
@@ -147,7 +147,7 @@ class LondisteWorker(CascadedWorker):
             kind = event.type or ""
             if kind.startswith(CASCADE):
                 self._in_band(event)
-            elif kind.startswith(OWN):
+            elif kind.startswith(OF_SET):
                 replay.registry(event)
         replay.finish()
         self.target.commit()
@@ -240,7 +240,7 @@ class LondisteWorker(CascadedWorker):
             if kind.startswith(CASCADE):
                 if all_of_them:
                     self._block.append(self.watermarks.translated(event))
-            elif all_of_them or not kind.startswith(OWN):
+            elif all_of_them or not kind.startswith(OF_SET):
                 self._keep(event)
             yield event
 

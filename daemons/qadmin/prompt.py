@@ -80,8 +80,7 @@ class Prompt:
     def _round(self) -> None:
         self._names.forget()
         try:
-            text = self._read()
-            for statement in text:
+            for statement in self._read():
                 self._execute(statement)
         except KeyboardInterrupt:
             self._session.out.line("cancelled")

@@ -9,13 +9,11 @@ from typing import Any
 
 from skytools.core.cli import Output, format_table
 from skytools.core.db import Args, Database, Query
-from skytools.core.errors import DatabaseError, SkytoolsError, UsageError
+from skytools.core.errors import NOT_INSTALLED, DatabaseError, SkytoolsError, UsageError
 from skytools.daemons.qadmin.grammar import Grammar
 from skytools.daemons.qadmin.lexer import Statement
 from skytools.daemons.qadmin.style import BOLD, paint
 
-# Schema, table or function is missing.
-NOT_INSTALLED = frozenset(("3F000", "42P01", "42883"))
 # Syntax error; unrecognized parameter (of SHOW).
 NOT_SQL = frozenset(("42601", "42704"))
 

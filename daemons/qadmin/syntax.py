@@ -154,7 +154,6 @@ class Settings:
             place = after
             if list(Leaf(",").match(trace, place, {})):
                 place += 1
-                continue
         if found and not _is_comma(trace.tokens, place - 1):
             yield place, {**values, "options": found}
 

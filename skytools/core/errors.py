@@ -10,6 +10,9 @@ EXIT_CRASH = 1
 EXIT_USAGE = 2
 EXIT_FATAL_STATE = 3
 
+# SQLSTATEs of a missing schema, table or function: the extension is not there.
+NOT_INSTALLED = frozenset(("3F000", "42P01", "42883"))
+
 
 class SkytoolsError(Exception):
     """Something went wrong that is not our bug; the text is for the user."""

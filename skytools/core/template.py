@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from skytools.core.config import REQUIRED, Declared, options
@@ -21,8 +20,6 @@ def show(value: Any) -> str:
         return ", ".join(value)
     if isinstance(value, float):
         return f"{value:g}"
-    if isinstance(value, Path):
-        return str(value)
     return str(value)
 
 
@@ -49,16 +46,14 @@ def render_docs(cls: type[Any]) -> str:
     """Return the options as a Markdown table."""
     rows = ["| key | kind | default | meaning |", "|---|---|---|---|"]
     for declared in options(cls):
-        default = "required" if declared.option.default is REQUIRED else show(_default(declared))
+        default = (
+            "required" if declared.option.default is REQUIRED else show(declared.option.default)
+        )
         text = describe(declared).replace("|", "\\|")
         rows.append(f"| `{declared.name}` | {declared.kind} | {default} | {text} |")
     for key, why in cls.LEGACY.items():
         rows.append(f"| `{key}` | ignored | | Accepted with a warning: {why}. |")
     return "\n".join(rows) + "\n"
-
-
-def _default(declared: Declared) -> Any:
-    return declared.option.default
 
 
 def describe(declared: Declared) -> str:

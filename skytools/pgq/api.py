@@ -44,7 +44,6 @@ _GET_BATCH_CURSOR = call(
 )
 _GET_BATCH_INFO = call("pgq.get_batch_info", "x_batch_id")
 _FINISH_BATCH = call("pgq.finish_batch", "x_batch_id")
-_EVENT_RETRY = call("pgq.event_retry", "x_batch_id", "x_event_id", "x_retry_seconds")
 _EVENTS_RETRY = """select sum(pgq.event_retry(x_batch_id => %s, x_event_id => event,
     x_retry_seconds => seconds)) from unnest(%s::int8[], %s::int4[]) t(event, seconds)"""
 _REGISTER = call("pgq.register_consumer", "x_queue_name", "x_consumer_id")
@@ -76,9 +75,6 @@ _CREATE_QUEUE = call("pgq.create_queue", "i_queue_name")
 _GET_LAST_TICK = call("pgq_ext.get_last_tick", "a_consumer")
 _SET_LAST_TICK = call("pgq_ext.set_last_tick", "a_consumer", "a_tick_id")
 _IS_BATCH_DONE = call("pgq_ext.is_batch_done", "a_consumer", "a_batch_id")
-_EXT_EVENT = ("a_consumer", "a_subconsumer", "a_batch_id", "a_event_id")
-_SET_EVENT_DONE = call("pgq_ext.set_event_done", *_EXT_EVENT)
-_IS_EVENT_DONE = call("pgq_ext.is_event_done", *_EXT_EVENT)
 _SET_EVENTS_DONE = """select count(pgq_ext.set_event_done(a_consumer => %s, a_subconsumer => %s,
     a_batch_id => %s, a_event_id => event)) from unnest(%s::int8[]) event"""
 _ARE_EVENTS_DONE = """select event from unnest(%s::int8[]) event where pgq_ext.is_event_done(
@@ -99,6 +95,10 @@ _FAIL_EVENTS = call(
     "pgq.fail_events",
     *("i_batch_id", "i_event_ids", "i_reasons", "i_max_tries", "i_first", "i_longest"),
 )
+# Called for many events by one statement, above.
+FUNCTIONS["pgq.event_retry"] = ("x_batch_id", "x_event_id", "x_retry_seconds")
+for _name in ("pgq_ext.set_event_done", "pgq_ext.is_event_done"):
+    FUNCTIONS[_name] = ("a_consumer", "a_subconsumer", "a_batch_id", "a_event_id")
 
 
 def queue_id(db: Database, queue: str) -> int | None:

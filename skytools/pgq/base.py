@@ -9,7 +9,13 @@ from typing import ClassVar
 
 from skytools.core.config import DaemonConfig
 from skytools.core.db import Database
-from skytools.core.errors import DatabaseError, FatalStateError, SkytoolsError, TransientError
+from skytools.core.errors import (
+    NOT_INSTALLED,
+    DatabaseError,
+    FatalStateError,
+    SkytoolsError,
+    TransientError,
+)
 from skytools.core.service import AGAIN, Context, Daemon, Pause
 from skytools.pgq import api
 from skytools.pgq.batch import Batch, BatchReader, ReaderOptions
@@ -20,8 +26,6 @@ from skytools.pgq.types import RetryLimits
 
 log = logging.getLogger("skytools")
 
-# SQLSTATEs of a missing schema, table or function: the extension is not there.
-NOT_INSTALLED = frozenset(("3F000", "42P01", "42883"))
 STATUS_SECONDS = 2.0
 
 

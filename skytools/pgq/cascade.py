@@ -15,6 +15,7 @@ from typing import ClassVar
 from skytools.core.config import DaemonConfig, option, settings
 from skytools.core.db import Database, check_conninfo
 from skytools.core.errors import (
+    NOT_INSTALLED,
     DatabaseError,
     LostPosition,
     SkytoolsError,
@@ -25,7 +26,7 @@ from skytools.core.faultpoint import reach
 from skytools.core.service import AGAIN, Context, Pause
 from skytools.core.signals import HasFileno
 from skytools.pgq import api, node
-from skytools.pgq.base import NOT_INSTALLED, BaseConsumer
+from skytools.pgq.base import BaseConsumer
 from skytools.pgq.batch import Batch, BatchReader
 from skytools.pgq.config import ConsumerConfig
 from skytools.pgq.node import NodeState, NodeType

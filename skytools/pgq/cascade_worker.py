@@ -34,7 +34,7 @@ from skytools.pgq.watermark import Watermarks
 log = logging.getLogger("skytools")
 
 BLOCK_EVENTS = 500
-OWN = "pgq."
+CASCADE = "pgq."  # what the types of events begin with that are of the cascade itself
 
 
 @settings
@@ -116,7 +116,7 @@ class CascadedWorker(CascadedBase):
         self.watermarks.use(self.target, self.state, self.cfg.local_wm_publish_period)
         if self.follows:
             for event in batch:
-                if (event.type or "").startswith(OWN):
+                if (event.type or "").startswith(CASCADE):
                     self._in_band(event)
             self.target.commit()
             batch.reader.finish(batch)
@@ -134,8 +134,10 @@ class CascadedWorker(CascadedBase):
         self.handle(batch, self._apply_part, self.target)
         if state.combined_type is NodeType.ROOT:
             assert state.combined_queue is not None
-            told = (str(batch.tick.id), self.cfg.queue_name, None, None, None)
-            api.insert_event(self.target, state.combined_queue, "pgq.tick-id", told[0], told[1:])
+            extras = (self.cfg.queue_name, None, None, None)
+            api.insert_event(
+                self.target, state.combined_queue, "pgq.tick-id", str(batch.tick.id), extras
+            )
 
     def _apply_part(self, part: Batch) -> None:
         flow = self._flow(part)
@@ -149,7 +151,7 @@ class CascadedWorker(CascadedBase):
         for event in part:
             if event.retry is not None:
                 raise SkytoolsError(f"event {event.id} was retried: a cascade knows no such thing")
-            own = (event.type or "").startswith(OWN)
+            own = (event.type or "").startswith(CASCADE)
             if state.node_type is NodeType.BRANCH:
                 block.append(self.watermarks.translated(event))
             elif state.combined_type is NodeType.ROOT and not own:

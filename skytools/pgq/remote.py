@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from skytools.core.config import DaemonConfig
 from skytools.core.db import Database
-from skytools.core.errors import DatabaseError, LostPosition, SkytoolsError
+from skytools.core.errors import NOT_INSTALLED, DatabaseError, LostPosition, SkytoolsError
 from skytools.core.faultpoint import reach
 from skytools.pgq import api
-from skytools.pgq.base import NOT_INSTALLED, BaseConsumer
+from skytools.pgq.base import BaseConsumer
 from skytools.pgq.batch import Batch, BatchReader
 from skytools.pgq.config import RemoteConsumerConfig
 from skytools.pgq.types import Event

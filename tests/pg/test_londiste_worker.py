@@ -12,6 +12,7 @@ from skytools.core.db import Database
 from skytools.core.errors import ConfigError, DatabaseError
 from skytools.daemons.londiste import api, scripts
 from skytools.daemons.londiste.config import LondisteConfig
+from skytools.daemons.londiste.node_hooks import LondisteHooks
 from tests.fixtures.londiste import fail_step, run_workers
 
 TABLES = """
@@ -264,9 +265,12 @@ def test_register_keys_keep_tables_out(tree):
         "leaf", register_only_tables=("a", "public.b"), register_skip_tables=("public.b",),
         register_skip_seqs=("s1",),
     )  # fmt: skip
+    leaf = tree["leaf"].db
+    LondisteHooks(worker.cfg).on_create(tree["leaf"], tree["root"])
+    assert [one.name for one in api.tables(leaf, "q")] == ["public.a"]
+    assert [one.name for one in api.sequences(leaf, "q")] == ["public.s2"]
     tree.tick()
     run_workers(worker)
-    leaf = tree["leaf"].db
     assert [one.name for one in api.tables(leaf, "q")] == ["public.a"]
     assert [one.name for one in api.sequences(leaf, "q")] == ["public.s2"]
 

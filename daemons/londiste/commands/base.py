@@ -14,7 +14,7 @@ from typing import Any
 
 from skytools.core.cli import Output
 from skytools.core.db import Database
-from skytools.core.errors import DatabaseError, SkytoolsError, UsageError
+from skytools.core.errors import NOT_INSTALLED, DatabaseError, SkytoolsError, UsageError
 from skytools.core.pidfile import PidFile
 from skytools.daemons.londiste import api
 from skytools.daemons.londiste.api import TableInfo
@@ -27,8 +27,6 @@ from skytools.pgq.node import NodeState, NodeType
 log = logging.getLogger("londiste")
 
 Arguments = Callable[[argparse.ArgumentParser], None]
-# SQLSTATEs of a missing schema, table or function.
-NOT_INSTALLED = frozenset(("3F000", "42P01", "42883"))
 POLL = 0.2  # s
 
 

@@ -26,7 +26,7 @@ from skytools.daemons.londiste.apply.changes import TRUNCATE, operation_of
 from skytools.daemons.londiste.copy.finish import unregister_at
 from skytools.daemons.londiste.copy.job import POLL_SECONDS, Anew, Job
 from skytools.daemons.londiste.copy.source import tick_snapshot
-from skytools.daemons.londiste.replay import apply_options
+from skytools.daemons.londiste.replay import EXECUTE, apply_options
 from skytools.daemons.londiste.states import (
     CATCHING_UP,
     MISSING,
@@ -49,7 +49,6 @@ NEAR_SECONDS = 0.25
 FORCE_SECONDS = 1.0
 # While far behind, a batch has about so many events of all tables, instead of one tick.
 GATHER_EVENTS = 20000
-EXECUTE = "EXECUTE"
 
 
 class ScriptAheadError(SkytoolsError):

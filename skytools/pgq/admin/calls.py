@@ -37,7 +37,6 @@ _DEMOTE = call("pgq_node.demote_root", "i_queue_name", "i_step", "i_new_provider
 _PROMOTE = call("pgq_node.promote_branch", "i_queue_name")
 _REOPEN = call("pgq_node.reopen_root", "i_queue_name")
 _RENAME = call("pgq_node.rename_node", "i_queue_name", "i_old_name", "i_new_name")
-_FORCE_TICK = call("pgq.force_tick", "i_queue_name")
 _REOPEN_BY_HAND = """update pgq.queue set queue_disable_insert = false,
     queue_external_ticker = false where queue_name = %s"""
 _CLOSED = """select queue_disable_insert and queue_external_ticker from pgq.queue
@@ -224,8 +223,8 @@ def wake_readers(db: Database, queue: str, tick: int) -> None:
 
 def force_tick(db: Database, queue: str) -> None:
     """Make a tick now, whatever the settings of the ticker."""
-    db.value(_FORCE_TICK, (queue,))
-    db.value("select pgq.ticker(%s)", (queue,))
+    api.force_tick(db, queue)
+    api.ticker(db, queue)
 
 
 def lock_timeout(db: Database, seconds: float) -> None:

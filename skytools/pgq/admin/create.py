@@ -7,7 +7,7 @@ from functools import partial
 from urllib.parse import urlencode
 
 from skytools.core.db import Database, check_conninfo, sql
-from skytools.core.errors import SkytoolsError, UsageError
+from skytools.core.errors import DatabaseError, SkytoolsError, UsageError
 from skytools.pgq import api
 from skytools.pgq import node as pgq_node
 from skytools.pgq.admin import calls
@@ -17,6 +17,8 @@ from skytools.pgq.admin.members import Node, look_at
 from skytools.pgq.admin.move import refuse
 from skytools.pgq.admin.plan import Plan, Step
 from skytools.pgq.admin.takeover import rights
+
+NOT_ALLOWED = "42501"  # insufficient_privilege
 
 
 def install(job: Job) -> int:
@@ -45,7 +47,17 @@ def extension_steps(job: Job, missing: list[str]) -> list[Step]:
 
 
 def _extend(db: Database, name: str) -> None:
-    db.execute(sql.SQL("create extension if not exists {}").format(sql.Identifier(name))).close()
+    try:
+        db.execute(
+            sql.SQL("create extension if not exists {}").format(sql.Identifier(name))
+        ).close()
+    except DatabaseError as exc:
+        if exc.sqlstate != NOT_ALLOWED:
+            raise
+        raise SkytoolsError(
+            f"{db.name}: the role may not make extension {name}: have a superuser run there:"
+            f" create extension {name} cascade"
+        ) from exc
     db.commit()
 
 
@@ -111,8 +123,10 @@ def _create(job: Job, kind: str) -> int:
     plan = Plan(job, f"create-{kind} {new.name}", [*extension_steps(job, missing), *steps])
     plan.carry_out()
     if not job.switch("dry-run"):
-        job.say(f"node {new.name} is a {kind} of the cascade of queue {node.queue}"
-                     f" with worker {new.worker}")  # fmt: skip
+        job.say(
+            f"node {new.name} is a {kind} of the cascade of queue {node.queue}"
+            f" with worker {new.worker}"
+        )
         _say_json(job, new.name, kind, new.worker)
     return 0
 

@@ -6,14 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from skytools.core.db import Database, merge_conninfo
-from skytools.core.errors import DatabaseError, SkytoolsError, TransientError, UsageError
+from skytools.core.errors import NOT_INSTALLED, DatabaseError, SkytoolsError, UsageError
 from skytools.pgq import node as pgq_node
 from skytools.pgq.admin.facts import NodeInfo, node_info
 from skytools.pgq.admin.site import Site
 from skytools.pgq.node import Location
 
-# SQLSTATEs of a missing schema, table or function: the extension is not there.
-NOT_INSTALLED = frozenset(("3F000", "42P01", "42883"))
 # A dead host must not hold up a command for minutes.
 CONNECT_TIMEOUT = "5"
 DURABLE = """select set_config('synchronous_commit',
@@ -178,7 +176,7 @@ class Cascade:
         try:
             one = self.node(name)
             return one if one.look().node_name == name else None
-        except (TransientError, SkytoolsError):
+        except SkytoolsError:
             return None
 
     def alive(self) -> list[Node]:

@@ -6,13 +6,12 @@ from __future__ import annotations
 from functools import partial
 
 from skytools.core.errors import SkytoolsError, UsageError
-from skytools.pgq import api
 from skytools.pgq import node as pgq_node
 from skytools.pgq.admin import calls
 from skytools.pgq.admin.guard import exclusive
 from skytools.pgq.admin.job import Job
 from skytools.pgq.admin.members import Node
-from skytools.pgq.admin.move import refuse, subscribed
+from skytools.pgq.admin.move import refuse, subscribed, unsubscribe_consumer
 from skytools.pgq.admin.plan import Plan, Step
 
 RENAME = "pgq_node.rename_node(text,text,text)"
@@ -74,20 +73,10 @@ def _leaving(node: Node, others: list[Node]) -> list[Step]:
     above = {one.name: one for one in others}
     return [
         Step(f"leave-{one.name}", f"unsubscribe {one.name} of {node.name} from {one.provider}",
-             partial(_leave, above[one.provider], one.name))
+             partial(unsubscribe_consumer, above[one.provider], one.name))
         for one in found
         if one.name != node.info.worker_name and one.provider in above
     ]  # fmt: skip
-
-
-def _leave(provider: Node, consumer: str) -> str | None:
-    try:
-        api.unregister_consumer(provider.db, provider.queue, consumer)
-        provider.db.commit()
-    except SkytoolsError as exc:
-        provider.db.rollback()
-        return f"not done, it holds back the watermark there until it is: {exc}"
-    return None
 
 
 def _drop(one: Node, name: str, itself: bool) -> str | None:

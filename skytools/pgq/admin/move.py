@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from skytools.core.db import Database
 from skytools.core.errors import SkytoolsError, UsageError
 from skytools.pgq import api
 from skytools.pgq import node as pgq_node
@@ -137,16 +140,31 @@ class Move:
         return None
 
     def _leave(self, one: Node) -> str | None:
-        try:
-            if self.is_worker:
-                calls.unregister_subscriber(one.db, one.queue, self.node.name)
-            else:
-                api.unregister_consumer(one.db, one.queue, self.consumer)
-            one.db.commit()
-        except SkytoolsError as exc:
-            one.db.rollback()
-            return f"not done, it holds back the watermark there until it is: {exc}"
-        return None
+        if self.is_worker:
+            return unsubscribe(one, self.node.name)
+        return unsubscribe_consumer(one, self.consumer)
+
+
+def unsubscribe(provider: Node, node: str) -> str | None:
+    """End the subscription of a node; what speaks against it is told only. Commits."""
+    return _forget(provider, calls.unregister_subscriber, node)
+
+
+def unsubscribe_consumer(provider: Node, consumer: str) -> str | None:
+    """End the subscription of a consumer that is no worker, likewise."""
+    return _forget(provider, api.unregister_consumer, consumer)
+
+
+def _forget(
+    provider: Node, unregister: Callable[[Database, str, str], object], name: str
+) -> str | None:
+    try:
+        unregister(provider.db, provider.queue, name)
+        provider.db.commit()
+    except SkytoolsError as exc:
+        provider.db.rollback()
+        return f"not done, it holds back the watermark there until it is: {exc}"
+    return None
 
 
 def subscribed(node: Node) -> set[str]:

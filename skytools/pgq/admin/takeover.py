@@ -17,7 +17,7 @@ from skytools.pgq.admin import calls, waiting
 from skytools.pgq.admin.job import Job
 from skytools.pgq.admin.members import Node
 from skytools.pgq.admin.merges import MergeWorkers
-from skytools.pgq.admin.move import FORCED_WAIT, subscribed
+from skytools.pgq.admin.move import FORCED_WAIT, subscribed, unsubscribe
 from skytools.pgq.admin.plan import Step
 
 # A root's worker has no data in its hands; this long is waited for its answer. Seconds.
@@ -102,8 +102,10 @@ class RootTakeover:
         self._catch_up()
         for pid, age in writers(self.old):
             if age > 1:
-                self.job.say(f"pid {pid} on {self.old.name} has been writing for {age:.0f} s:"
-                                  " a takeover waits for it, with all other writers")  # fmt: skip
+                self.job.say(
+                    f"pid {pid} on {self.old.name} has been writing for {age:.0f} s:"
+                    " a takeover waits for it, with all other writers"
+                )
 
     # the steps
 
@@ -137,7 +139,9 @@ class RootTakeover:
             left = [self.job.cascade.node(self.former)]
         steps += [
             Step(
-                f"leave-{one.name}", f"unsubscribe {new} from {one.name}", partial(self._leave, one)
+                f"leave-{one.name}",
+                f"unsubscribe {new} from {one.name}",
+                partial(unsubscribe, one, new),
             )
             for one in left
         ]
@@ -234,9 +238,6 @@ class RootTakeover:
         calls.set_paused(db, self.queue, self.old_worker, paused=False)
         db.commit()
 
-    def _leave(self, one: Node) -> str | None:
-        return leave(self.new, one)
-
     def _await_answer(self) -> str | None:
         try:
             waiting.await_answer(self.old, self.old_worker, ROOT_WORKER_WAIT, paused=False)
@@ -271,17 +272,6 @@ class RootTakeover:
             self.old.db.commit()
         finally:
             db.rollback()
-
-
-def leave(node: Node, provider: Node) -> str | None:
-    """End the subscription of a node; what speaks against it is told only. Commits."""
-    try:
-        calls.unregister_subscriber(provider.db, node.queue, node.name)
-        provider.db.commit()
-    except SkytoolsError as exc:
-        provider.db.rollback()
-        return f"not done, it holds back the watermark there until it is: {exc}"
-    return None
 
 
 def closed(node: Node) -> bool:

@@ -15,9 +15,9 @@ from skytools.pgq import node as pgq_node
 from skytools.pgq.admin import calls, waiting
 from skytools.pgq.admin.job import Job
 from skytools.pgq.admin.members import Node
-from skytools.pgq.admin.move import FORCED_WAIT, Move, subscribed
+from skytools.pgq.admin.move import FORCED_WAIT, Move, subscribed, unsubscribe
 from skytools.pgq.admin.plan import Step
-from skytools.pgq.admin.takeover import closed, leave, rights
+from skytools.pgq.admin.takeover import closed, rights
 from skytools.pgq.node import NodeType
 from skytools.pgq.succession import GRAVESTONE
 
@@ -141,7 +141,7 @@ class DeadRootTakeover:
             steps += Move(self.job, one, new).steps()
         steps += [
             Step(f"leave-{one.name}", f"unsubscribe {new.name} from {one.name}",
-                 partial(leave, new, one))
+                 partial(unsubscribe, one, new.name))
             for one in left
         ]  # fmt: skip
         return [*steps, Step("complete", "complete what hangs on the root", self._complete)]

@@ -60,7 +60,10 @@ def _repair_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _wanted(env: Env) -> list[TableInfo]:
-    """Return the tables to look at; those that are not in sync are left out, and told."""
+    """Return the tables to look at; those that are not in sync are left out, and told.
+
+    Raises SkytoolsError when none is left: who asks in a script must not take that for equal.
+    """
     known = {one.name: one for one in env.tables() if one.local}
     words = env.opts.names
     chosen = choose(words, known, everything=env.opts.all or not words)
@@ -74,6 +77,8 @@ def _wanted(env: Env) -> list[TableInfo]:
             log.warning("%s: is not in sync yet (%s), left out", name, one.state or "not begun")
         else:
             found.append(one)
+    if not found:
+        raise SkytoolsError("no table was looked at: none of them has rows here that are in sync")
     return found
 
 
@@ -85,7 +90,7 @@ def _session(env: Env) -> Session:
 
 
 def compare_tables(env: Env) -> int:
-    """Compare; the exit code is the number of tables that differ, 250 at most."""
+    """Compare; the exit code is the number of tables that differ, 250 at most, 1 on errors too."""
     session = _session(env)
     try:
         found = compare(session, _wanted(env), count_only=env.opts.count_only)
@@ -114,7 +119,7 @@ def repair_tables(env: Env) -> int:
         session.close()
     env.result([_shown(one) for one in found])
     for one in found:
-        if one.script is not None and any(asdict(one.counts).values()):
+        if one.script is not None and one.counts.total:
             log.info("%s: %s has the statements; --apply runs them", one.table, one.script)
     refused = [one.refused for one in found if one.refused]
     if refused:

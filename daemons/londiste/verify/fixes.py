@@ -25,6 +25,21 @@ class Counts:
         """All together."""
         return self.inserts + self.updates + self.deletes
 
+    def count(self, fix: Fix) -> None:
+        """Count a fix by its kind."""
+        if fix.src is None:
+            self.deletes += 1
+        elif fix.dst is None:
+            self.inserts += 1
+        else:
+            self.updates += 1
+
+    def add(self, more: Counts) -> None:
+        """Count what has been counted elsewhere."""
+        self.inserts += more.inserts
+        self.updates += more.updates
+        self.deletes += more.deletes
+
     def __str__(self) -> str:
         return f"{self.inserts} inserts, {self.updates} updates, {self.deletes} deletes"
 
@@ -152,13 +167,3 @@ class Writer:
     def text(self, fix: Fix, db: Database) -> str:
         """Return the statement as a line of a script."""
         return self.statement(fix).as_string(db.connect()) + ";\n"
-
-
-def count(one: Fix, counts: Counts) -> None:
-    """Count a fix by its kind."""
-    if one.src is None:
-        counts.deletes += 1
-    elif one.dst is None:
-        counts.inserts += 1
-    else:
-        counts.updates += 1

@@ -21,7 +21,7 @@ from skytools.daemons.londiste import api
 from skytools.daemons.londiste.api import TableInfo
 from skytools.daemons.londiste.verify.checksum import SETTINGS
 from skytools.daemons.londiste.verify.diff import Key, Traffic, differences, fetch, overview
-from skytools.daemons.londiste.verify.fixes import Counts, Fix, Writer, count, fixes
+from skytools.daemons.londiste.verify.fixes import Counts, Fix, Writer, fixes
 from skytools.daemons.londiste.verify.handling import restore, whole_rows
 from skytools.daemons.londiste.verify.point import Point
 from skytools.daemons.londiste.verify.session import Pair, Session
@@ -170,7 +170,7 @@ def _write(pair: Pair, keys: Iterable[Key], one: Repair, folder: Path) -> None:
             for part in _slices(pair, one, keys):
                 found, lost = _look(pair, point, point.dst.db, part, one)
                 for fix in found:
-                    count(fix, one.counts)
+                    one.counts.count(fix)
                     file.write(writer.text(fix, point.dst.db))
                 left_out += len(lost)
     except OSError as exc:
@@ -206,7 +206,7 @@ def _fix(session: Session, pair: Pair, keys: Sequence[Key], one: Repair) -> None
         with meeting.held([pair.source_name]) as point:
             fixer = point.dst.place.connect()
             try:
-                if not _stand(session, pair, point, fixer, used_lock=meeting.used_lock):
+                if not _lock_at(session, pair, point, fixer, used_lock=meeting.used_lock):
                     continue
                 writer, counts = _writer(pair), Counts()
                 found, lost = _look(pair, point, fixer, keys, one)
@@ -216,14 +216,14 @@ def _fix(session: Session, pair: Pair, keys: Sequence[Key], one: Repair) -> None
                     rows = whole_rows(point.src.db, pair.scan, [fix.key for fix in lost])
                     restore(session.cfg, pair.table, fixer, pair.scan.shape.key, rows)
                 for fix in (*found, *lost):
-                    count(fix, counts)
+                    counts.count(fix)
                 fixer.commit()
             except TransientError as exc:
                 log.info("%s: %s; trying again", pair.table.name, exc)
                 continue
             finally:
                 fixer.close()
-        _add(one.counts, counts)
+        one.counts.add(counts)
         return
     raise SkytoolsError(
         f"{pair.table.name}: the table could not be locked beside its worker in {TRIES} tries;"
@@ -231,7 +231,9 @@ def _fix(session: Session, pair: Pair, keys: Sequence[Key], one: Repair) -> None
     )
 
 
-def _stand(session: Session, pair: Pair, point: Point, fixer: Database, *, used_lock: bool) -> bool:
+def _lock_at(
+    session: Session, pair: Pair, point: Point, fixer: Database, *, used_lock: bool
+) -> bool:
     """Lock the table against the worker; false when that has gone past the tick already."""
     fixer.execute("set local lock_timeout to '2s'").close()
     table = pair.scan.dst.relation.ident
@@ -239,9 +241,3 @@ def _stand(session: Session, pair: Pair, point: Point, fixer: Database, *, used_
     api.set_replication_role(fixer, "replica", local=True)
     state = node.worker_state(fixer, session.cfg.queue_name)
     return state.completed_tick == point.tick or (used_lock and state.completed_tick > point.tick)
-
-
-def _add(total: Counts, more: Counts) -> None:
-    total.inserts += more.inserts
-    total.updates += more.updates
-    total.deletes += more.deletes

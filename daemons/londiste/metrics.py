@@ -13,7 +13,7 @@ from skytools.pgq.node import NodeState
 
 PREFIX = "skytools_londiste_"
 OPERATIONS = {"I": "insert", "U": "update", "D": "delete", "R": "truncate", "E": "execute"}
-STAGES = {one: "missing" if one is Stage.MISSING else one.value.replace("-", "_") for one in Stage}
+STAGES = {one: one.name.lower() for one in Stage}
 
 
 class WorkerMetrics:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""Names of tables and sequences: `schema.name`, split at the first dot, no quotes, case kept."""
+"""Names of tables and sequences: `schema.name`, split at the first dot, no quotes, case kept.
+
+Also how names and values are written in SQL.
+"""
 
 from __future__ import annotations
 
@@ -37,3 +40,11 @@ def quote(name: str) -> str:
 def quote_ident(name: str) -> str:
     """Return a name in double quotes, always."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: str | None) -> str:
+    """Return a value as SQL, the same whatever standard_conforming_strings is."""
+    if value is None:
+        return "null"
+    text = value.replace("'", "''")
+    return "E'" + text.replace("\\", "\\\\") + "'" if "\\" in text else "'" + text + "'"

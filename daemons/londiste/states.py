@@ -35,15 +35,6 @@ class Stage(StrEnum):
 
 
 _WITH_TICK = (Stage.WANNA_SYNC, Stage.DO_SYNC)
-# What a table may come to from each stage; every stage may also fall back to MISSING (resync).
-NEXT: dict[Stage, frozenset[Stage]] = {
-    Stage.MISSING: frozenset((Stage.IN_COPY,)),
-    Stage.IN_COPY: frozenset((Stage.CATCHING_UP,)),
-    Stage.CATCHING_UP: frozenset((Stage.WANNA_SYNC,)),
-    Stage.WANNA_SYNC: frozenset((Stage.DO_SYNC, Stage.OK, Stage.CATCHING_UP)),
-    Stage.DO_SYNC: frozenset((Stage.WANNA_SYNC, Stage.CATCHING_UP)),
-    Stage.OK: frozenset(),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +74,9 @@ class State:
         return self.stage.value if self.tick is None else f"{self.stage}:{self.tick}"
 
     @property
-    def label(self) -> str:
-        """The state as a label of metrics."""
-        return self.stage.name.lower()
-
-    @property
     def copying(self) -> bool:
         """Whether a copy process is wanted."""
         return self.stage not in (Stage.MISSING, Stage.OK)
-
-    def may_become(self, other: State) -> bool:
-        """Tell whether this is a step that the protocol knows."""
-        return other.stage is Stage.MISSING or other.stage in NEXT[self.stage]
 
     def seen_from(self, done: int) -> State:
         """Return what a worker that has done all up to tick `done` makes of the state."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from skytools.core.db import Database
 from skytools.core.errors import DatabaseError
 from skytools.daemons.londiste.apply.changes import ApplyError
-from skytools.daemons.londiste.apply.text import literal
+from skytools.daemons.londiste.names import literal
 
 CHUNK_ROWS = 100
 CHUNK_CHARS = 1 << 20

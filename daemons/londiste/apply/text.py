@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from skytools.daemons.londiste.names import literal
+
 NULL = "\\N"
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -72,14 +74,6 @@ def _decoded(match: re.Match[str]) -> str:
     found = match[0]
     text = _ASCII.get(found)
     return bytes.fromhex(found.replace("%", "")).decode() if text is None else text
-
-
-def literal(value: str | None) -> str:
-    """Return a value as SQL, the same whatever standard_conforming_strings is."""
-    if value is None:
-        return "null"
-    text = value.replace("'", "''")
-    return "E'" + text.replace("\\", "\\\\") + "'" if "\\" in text else "'" + text + "'"
 
 
 def literals(line: str) -> str:

@@ -15,7 +15,8 @@ from skytools.daemons.londiste.apply.changes import DELETE, INSERT, UPDATE, Appl
 from skytools.daemons.londiste.apply.rowwise import Row
 from skytools.daemons.londiste.apply.shape import Shape
 from skytools.daemons.londiste.apply.target import Column, TargetTable
-from skytools.daemons.londiste.apply.text import Lines, from_line, literal, literals
+from skytools.daemons.londiste.apply.text import Lines, from_line, literals
+from skytools.daemons.londiste.names import literal
 
 log = logging.getLogger("skytools")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import re
-from dataclasses import dataclass, field
 
 from skytools.core.db import Database, sql
 from skytools.core.errors import DatabaseError, SkytoolsError, UsageError
@@ -59,15 +58,6 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     add("--skip-non-existing", action="store_true", help="only warn of a table that is not there")
     add("--wait-sync", action="store_true", help="wait until all tables are in sync")
     add("--force", action="store_true", help="go on with the others when one is not there")
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What was asked for, for any of the tables."""
-
-    args: tuple[str, ...]
-    attrs: dict[str, str] = field(default_factory=dict)
-    needs_table: bool = True
 
 
 def handler_text(opts: argparse.Namespace) -> str:

@@ -34,45 +34,61 @@ def wait_sync(env: Env) -> int:
 def wait_until_synced(env: Env, timeout: float | None = None) -> None:
     """Wait until all tables that are here are in sync. Raises SkytoolsError after `timeout`."""
     log.info("Waiting until all tables are in sync")
-    open_before = _open(env)
-    total = len(open_before)
-    if total:
-        log.info("%d/%d table(s) to copy", total, len([t for t in env.tables() if t.local]))
-    done = 0
-    shown = _Shown(env, open_before)
-
-    told: dict[str, str] = {}
-    hint_at = time.monotonic() + HINT_SECONDS
-
-    def look() -> bool:
-        nonlocal open_before, done, told, hint_at
-        still = _open(env)
-        if any(one.state for one in still) or len(still) < len(open_before):
-            hint_at = time.monotonic() + HINT_SECONDS
-        elif still and time.monotonic() > hint_at:
-            hint_at = math.inf
-            log.warning("no copy has begun: does the worker of this node run?")
-        shown.draw(still)
-        errors = copies.errors(env.db, env.queue)
-        env.db.rollback()
-        for name, error in errors.items():
-            if told.get(name) != error:
-                env.progress.clear()
-                log.warning("%s: the copy fails, and is tried again: %s", name, error)
-        told = errors
-        names = {one.name for one in still}
-        for one in open_before:
-            if one.name not in names:
-                done += 1
-                env.progress.clear()
-                log.info("%s: finished (%d/%d)", one.name, done, total)
-        open_before = still
-        return not still
-
-    if not wait_for(look, timeout):
-        raise SkytoolsError(f"not in sync after {timeout:g} s: {_why(open_before, told)}")
+    watch = _Watch(env)
+    if not wait_for(watch.look, timeout):
+        raise SkytoolsError(f"not in sync after {timeout:g} s: {_why(watch.open, watch.errors)}")
     env.progress.clear()
     log.info("All done")
+
+
+class _Watch:
+    """What was seen of the tables that are not in sync: `open`, and why copies of them fail."""
+
+    def __init__(self, env: Env) -> None:
+        self.env = env
+        self.open = _open(env)
+        self.errors: dict[str, str] = {}
+        self._total = len(self.open)
+        self._done = 0
+        self._hint_at = time.monotonic() + HINT_SECONDS
+        self._shown = _Shown(env, self.open)
+        if self.open:
+            local = [one for one in env.tables() if one.local]
+            log.info("%d/%d table(s) to copy", self._total, len(local))
+
+    def look(self) -> bool:
+        """Look again and tell what is new; true when all are in sync."""
+        still = _open(self.env)
+        self._hint(still)
+        self._shown.draw(still)
+        self._tell_errors()
+        self._tell_finished(still)
+        self.open = still
+        return not still
+
+    def _hint(self, still: Sequence[TableInfo]) -> None:
+        if any(one.state for one in still) or len(still) < len(self.open):
+            self._hint_at = time.monotonic() + HINT_SECONDS
+        elif still and time.monotonic() > self._hint_at:
+            self._hint_at = math.inf
+            log.warning("no copy has begun: does the worker of this node run?")
+
+    def _tell_errors(self) -> None:
+        errors = copies.errors(self.env.db, self.env.queue)
+        self.env.db.rollback()
+        for name, error in errors.items():
+            if self.errors.get(name) != error:
+                self.env.progress.clear()
+                log.warning("%s: the copy fails, and is tried again: %s", name, error)
+        self.errors = errors
+
+    def _tell_finished(self, still: Sequence[TableInfo]) -> None:
+        names = {one.name for one in still}
+        for one in self.open:
+            if one.name not in names:
+                self._done += 1
+                self.env.progress.clear()
+                log.info("%s: finished (%d/%d)", one.name, self._done, self._total)
 
 
 def _why(tables: Sequence[TableInfo], errors: Mapping[str, str]) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TextIO
 
-UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+from skytools.daemons.londiste.progress import human_bytes, human_time
+
 BAR_CHARS = 24
 REPORT_SECONDS = 0.25
 
@@ -82,11 +83,11 @@ class Progress:
     def line(self) -> str:
         """Return one line for people."""
         if self.phase != "copying":
-            return f"{self.table}: {self.phase}, {self.rows} rows, {size(self.bytes)}"
-        left = f", {duration(self.eta)} left" if self.eta is not None else ""
+            return f"{self.table}: {self.phase}, {self.rows} rows, {human_bytes(self.bytes)}"
+        left = f", {human_time(self.eta)} left" if self.eta is not None else ""
         return (
             f"{self.table}: {self.fraction:.0%} copied,"
-            f" {self.rows_so_far} rows, {size(self.bytes)}{left}"
+            f" {self.rows_so_far} rows, {human_bytes(self.bytes)}{left}"
         )
 
 
@@ -111,22 +112,3 @@ class Bar:
         if self._width:
             self._stream.write("\n")
             self._width = 0
-
-
-def size(count: float) -> str:
-    """Return bytes for people."""
-    for unit in UNITS:
-        if count < 1024 or unit == UNITS[-1]:
-            break
-        count /= 1024
-    return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-
-
-def duration(seconds: float) -> str:
-    """Return a length of time for people."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

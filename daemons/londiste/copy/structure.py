@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from skytools.core.db import Database, sql
 from skytools.core.errors import DatabaseError
 from skytools.daemons.londiste.copy.columns import Relation
-from skytools.daemons.londiste.names import ident, quote, quote_ident, split
+from skytools.daemons.londiste.names import ident, literal, quote, quote_ident, split
 
 # Between two statements. Comments in the script, and nothing that a definition would contain.
 SEPARATOR = "\n--/ londiste /--\n"
@@ -96,7 +96,7 @@ def builds(index: Index) -> list[str]:
     return [text]
 
 
-def finishes(db: Database, index: Index, table: str) -> list[str]:
+def finishes(index: Index, table: str) -> list[str]:
     """Return the statements that follow when the index is there."""
     name, owner = quote_ident(index.name), quote(table)
     schema_name = f"{quote_ident(split(table)[0])}.{name}"
@@ -105,14 +105,14 @@ def finishes(db: Database, index: Index, table: str) -> list[str]:
         constraint = quote_ident(index.constraint)
         out.append(f"alter table {owner} add constraint {constraint} {_constraint(index)};")
         if index.constraint_comment is not None:
-            text = _literal(db, index.constraint_comment)
+            text = literal(index.constraint_comment)
             out.append(f"comment on constraint {constraint} on {owner} is {text};")
     if index.replica_identity:
         out.append(f"alter table {owner} replica identity using index {name};")
     if index.clustered:
         out.append(f"alter table {owner} cluster on {name};")
     if index.comment is not None:
-        out.append(f"comment on index {schema_name} is {_literal(db, index.comment)};")
+        out.append(f"comment on index {schema_name} is {literal(index.comment)};")
     for entry in index.statistics:
         number, target = entry.split(":")
         out.append(f"alter index {schema_name} alter column {number} set statistics {target};")
@@ -129,10 +129,6 @@ def _constraint(index: Index) -> str:
     return text
 
 
-def _literal(db: Database, text: str) -> str:
-    return str(db.value("select quote_literal(%s)", (text,)))
-
-
 def drop(db: Database, relation: Relation) -> str | None:
     """Drop indexes and their constraints; return what brings them back, None: nothing was dropped.
 
@@ -143,7 +139,7 @@ def drop(db: Database, relation: Relation) -> str | None:
     made, after = [], []
     for index in read_indexes(db, relation):
         # Read before: comments go with the index.
-        build, finish = builds(index), finishes(db, index, relation.name)
+        build, finish = builds(index), finishes(index, relation.name)
         if _dropped(db, index, relation.name):
             made += build
             after += finish

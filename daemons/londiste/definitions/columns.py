@@ -136,6 +136,6 @@ def read_columns(db: Database, oid: int) -> Columns:
     found = []
     for row in bare(db, _COLUMNS, (oid,)):
         name, kind, *given = row[9:]
-        owned = None if name is None else (names.full(name), kind, options([kind, *given]))
+        owned = None if name is None else (names.full(name), kind, options(given))
         found.append(ColumnDefinition(*(*row[:9], owned)))
     return Columns(tuple(found))

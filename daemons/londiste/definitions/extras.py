@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from skytools.core.db import Database
 from skytools.daemons.londiste.api import ForeignKey
 from skytools.daemons.londiste.definitions.grants import grants, owner
-from skytools.daemons.londiste.definitions.statement import Statement, bare, literal
-from skytools.daemons.londiste.names import quote, quote_ident
+from skytools.daemons.londiste.definitions.statement import Statement, bare
+from skytools.daemons.londiste.names import literal, quote, quote_ident
 
 # Not what comes from the parent by itself.
 _CONSTRAINTS = """

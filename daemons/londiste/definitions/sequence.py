@@ -40,9 +40,11 @@ def sequence_exists(db: Database, name: str) -> bool:
 
 
 def options(row: Sequence[object]) -> str:
-    """Return the options of a sequence that goes on from where it is there."""
-    kind, start, step, low, high, cache, cycle, last = row
-    del kind
+    """Return the options of a sequence that goes on from where it is there.
+
+    `row`: seqstart, seqincrement, seqmin, seqmax, seqcache, seqcycle, the last value or None.
+    """
+    start, step, low, high, cache, cycle, last = row
     begin = start if last is None else last
     return (
         f"start with {begin} increment by {step} minvalue {low} maxvalue {high} cache {cache}"
@@ -57,7 +59,7 @@ def sequence(db: Database, name: str, *, full: bool) -> list[Statement]:
         raise SkytoolsError(f"{db.name}: sequence {name} does not exist")
     oid, kind, *rest = rows[0]
     quoted = names.quote(name)
-    text = f"create sequence {quoted} as {kind} {options([kind, *rest])}"
+    text = f"create sequence {quoted} as {kind} {options(rest)}"
     out = [Statement(text, name)]
     if full:
         out += owner(db, oid, f"sequence {quoted}")

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: ISC
-"""A statement of a definition, and quoting."""
+"""A statement of a definition, and how definitions are asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from skytools.core.db import Database, Row
-from skytools.daemons.londiste.names import quote_ident
 
 # Names in definitions then have their schema, always.
 BARE_PATH = "set local search_path to pg_catalog"
@@ -24,20 +22,6 @@ class Statement:
     text: str
     what: str = ""
     optional: bool = False
-
-
-def literal(text: str) -> str:
-    """Return a text as SQL."""
-    quoted = text.replace("'", "''")
-    if "\\" in quoted:
-        escaped = quoted.replace("\\", "\\\\")
-        return f"E'{escaped}'"
-    return f"'{quoted}'"
-
-
-def columns(listed: Iterable[str]) -> str:
-    """Return a list of columns."""
-    return ", ".join(quote_ident(name) for name in listed)
 
 
 def bare(db: Database, query: str, args: tuple[object, ...]) -> list[Row]:

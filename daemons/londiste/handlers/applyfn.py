@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 from skytools.core.errors import UsageError
 from skytools.daemons.londiste import names
 from skytools.daemons.londiste.apply import Applier
-from skytools.daemons.londiste.apply.text import literal
 from skytools.daemons.londiste.handlers.base import Handler
 from skytools.pgq import Batch, Event
 
@@ -37,7 +36,7 @@ class ApplyFn(Handler):
         """Call the function, in the order of the events."""
         given = [self.conf, batch.tick.id, event.id, event.time_text, event.txid, event.retry]
         given += [event.type, event.data, self.table.dest, *event[7:]]
-        values = ", ".join(literal(None if one is None else str(one)) for one in given)
+        values = ", ".join(names.literal(None if one is None else str(one)) for one in given)
         out.call(f"select {self._function()}({values})", event.id)
 
     def _function(self) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from skytools.daemons.londiste.config import LondisteConfig
 from skytools.daemons.londiste.copy import program
-from skytools.daemons.londiste.copy.progress import Bar, Progress, duration, size
+from skytools.daemons.londiste.copy.progress import Bar, Progress
 
 
 class Time:
@@ -33,7 +33,7 @@ def test_what_is_left_is_learnt_from_the_pieces_that_are_done() -> None:
     assert progress.fraction == pytest.approx(0.5)
     assert progress.eta == pytest.approx(10)
     assert progress.rows_so_far == 25
-    assert told[-1] == "t: 50% copied, 25 rows, 250 B, 10 s left"
+    assert told[-1] == "t: 50% copied, 25 rows, 250 B, 10s left"
     progress.enter("indexes")
     assert told[-1] == "t: indexes, 10 rows, 250 B"
 
@@ -55,20 +55,6 @@ def test_the_bar_stays_on_one_line() -> None:
     assert stream.getvalue().count("\n") == 1
     assert stream.getvalue().count("\r") == 2
     assert "[########################] t: in sync, 10 rows" in stream.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("count", "text"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (1 << 50, "1024.0 TiB")]
-)
-def test_sizes(count: int, text: str) -> None:
-    assert size(count) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (7260, "2 h 1 min")]
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
 
 
 def test_a_child_gets_the_settings_of_its_worker() -> None:

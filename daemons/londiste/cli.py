@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import skytools
 from skytools.core import logs
-from skytools.core.arguments import Parser, arrange, overrides_of
+from skytools.core.arguments import Parser, arrange, command_switches, overrides_of
 from skytools.core.cli import Output, guard
 from skytools.core.config import load
 from skytools.core.errors import UsageError
@@ -108,11 +108,9 @@ def full_parser() -> argparse.ArgumentParser:
 
 
 def _main(args: list[str], words: list[str]) -> int:
-    if not words and not ASKING.intersection(args):
-        raise UsageError("which ini? Give its path, or --ini for a template")
-    if len(words) == 1 and not ASKING.intersection(args):
+    if len(words) < 2 and not ASKING.intersection(args):
         # One word alone would be taken for the command.
-        raise UsageError("an INI and a command are needed; `londiste --help` lists commands")
+        raise _incomplete(args, words)
     own = words[1:2] if len(words) > 1 and words[1] in commands.COMMANDS else []
     if own:
         p = parser()
@@ -120,6 +118,19 @@ def _main(args: list[str], words: list[str]) -> int:
     else:
         p = full_parser()
     return _run(p.parse_args(arrange(p, args)))
+
+
+def _incomplete(args: list[str], words: list[str]) -> UsageError:
+    """Return what is wrong without INI or command: a switch that nobody has, before all else."""
+    _, left = parser().parse_known_args(args)
+    known = command_switches(full_parser())
+    for word in left:
+        switch = word.partition("=")[0]
+        if word.startswith("-") and not any(one.startswith(switch) for one in known):
+            return UsageError(f"unrecognized arguments: {word}; see {SERVICE} --help")
+    if words:
+        return UsageError("an INI and a command are needed; `londiste --help` lists commands")
+    return UsageError("which ini? Give its path, or --ini for a template")
 
 
 def _run(opts: argparse.Namespace) -> int:

@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Container, Iterable, Sequence
 from typing import NoReturn
 
 from skytools.core.errors import UsageError
 
 HELP = ("-h", "--help")
+_CHOICE = re.compile(
+    r"argument (?P<what>[A-Z]+): invalid choice: '(?P<word>.*)' \(choose from (?P<choices>.*)\)"
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -17,6 +21,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError."""
+        wrong = _CHOICE.fullmatch(message)
+        if wrong:
+            choices = wrong["choices"].replace("'", "")
+            message = f"unknown {wrong['what'].lower()} {wrong['word']}; there are: {choices}"
         raise UsageError(f"{message}; see {self.prog} --help")
 
 
@@ -37,13 +45,8 @@ def arrange(parser: argparse.ArgumentParser, argv: Sequence[str]) -> list[str]:
     In Skytools 3 switches stood anywhere. Those that the program itself knows go first; a request
     for help is about the command, if there is one.
     """
-    (commands,) = (
-        action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
-    )
-    own = _values(parser._actions)
-    theirs = _values(
-        action for sub in commands.choices.values() for action in sub._actions if sub is not parser
-    )
+    commands = _commands(parser)
+    own, theirs = _values(parser._actions), command_switches(parser)
     first: list[str] = []
     words: list[str] = []
     rest: list[str] = []
@@ -56,7 +59,7 @@ def arrange(parser: argparse.ArgumentParser, argv: Sequence[str]) -> list[str]:
             words.append(word)
             continue
         if word in HELP:
-            (rest if _has_command(words, left, commands.choices) else first).append(word)
+            (rest if _has_command(words, left, commands) else first).append(word)
             continue
         key = word.partition("=")[0]
         known, place = (own, first) if key in own else (theirs, rest)
@@ -64,6 +67,16 @@ def arrange(parser: argparse.ArgumentParser, argv: Sequence[str]) -> list[str]:
         if known.get(key) and "=" not in word and left:
             place.append(left.pop(0))
     return [*first, *words[:2], *rest, *words[2:]]
+
+
+def command_switches(parser: argparse.ArgumentParser) -> dict[str, bool]:
+    """Return the switches of all commands -> whether they take a value."""
+    return _values(action for sub in _commands(parser).values() for action in sub._actions)
+
+
+def _commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    (found,) = (one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
+    return dict(found.choices)
 
 
 def _has_command(words: Sequence[str], left: Sequence[str], commands: Container[str]) -> bool:

@@ -82,6 +82,10 @@ def test_tables_are_created_as_they_are_at_the_provider(pair, cli, server, wait_
     cli("leaf", "add-seq", "--all", "--create-full")
     assert cli.json("leaf", "missing") == []
     cli("leaf", "compare")
+    pair["leaf"].db.execute("update londiste.table_info set table_attrs = 'handler=vtable'")
+    for command in ("compare", "repair"):
+        assert "no table was looked at" in cli("leaf", command, code=1).err
+    pair["leaf"].db.execute("update londiste.table_info set table_attrs = null")
 
     def same():
         return schema(server, pair["root"].db) == schema(server, pair["leaf"].db)
@@ -245,9 +249,12 @@ def test_wrong_command_lines_are_one_line_and_exit_2(cli, make_db, tmp_path):
     ini.write_text(f"[londiste]\ndb = {db.conninfo}\nqueue_name = nosuch\n")
     for words, text in (
         ((), "which ini?"),
+        (("--bla",), "unrecognized arguments: --bla"),
+        (("a.ini", "--bla"), "unrecognized arguments: --bla"),
+        (("--count-only",), "which ini?"),
         ((ini,), "a command are needed"),
-        ((ini, "bogus"), "invalid choice"),
-        ((ini, "bogus", "t"), "invalid choice"),
+        ((ini, "bogus"), "unknown command bogus; there are: worker, "),
+        ((ini, "bogus", "t"), "unknown command bogus; there are: worker, "),
         ((ini, "tables", "--bogus"), "unrecognized arguments"),
         ((ini, "compare", "--jobs=x"), "invalid int value"),
         ((ini, "copy"), "required: TABLE"),

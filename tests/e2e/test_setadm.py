@@ -200,7 +200,7 @@ def test_what_cannot_work_is_refused_before_anything_is_touched(make_site):
 def test_wrong_command_lines(make_site, tmp_path, run_program):
     site = make_site(a=None)
     for words, told in (
-        (["nosuch"], "invalid choice"),
+        (["nosuch"], "unknown command nosuch; there are: install, "),
         (["takeover"], "required"),
         (["takeover", "b", "--timeout=x"], "invalid float"),
         (["--set", "x", "members"], "KEY=VALUE expected"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -21,7 +22,16 @@ from skytools.walmgr.postgres import Programs
 from skytools.walmgr.remote import clean_environment
 from skytools.walmgr.server import wait_until
 from skytools.walmgr.site import Site
-from skytools.walmgr.wal import HISTORY, PARTIAL, SEGMENT, WalError, kind_of
+from skytools.walmgr.store import ConflictError
+from skytools.walmgr.wal import (
+    DEFAULT_SEGMENT_SIZE,
+    HISTORY,
+    PARTIAL,
+    SEGMENT,
+    Segment,
+    WalError,
+    kind_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -131,12 +141,48 @@ def prepare(site: Site, programs: Programs) -> None:
         if size and path.stat().st_size not in (0, size):
             path.rename(path.with_name(f"{path.name}.odd"))
             log.warning("%s had an odd size, is set aside and received again", path.name)
-    if programs.major >= FIRST_WITH_SLOT_POSITION or any(folder.glob("[0-9A-F]" * 24 + "*")):
+    if programs.major < FIRST_WITH_SLOT_POSITION and not any(folder.glob("[0-9A-F]" * 24 + "*")):
+        segments = [name for name in site.archive.names() if kind_of(name) == SEGMENT]
+        newest = max(segments, key=lambda name: (name[:8], name[8:]), default=None)
+        if newest is not None and (found := site.archive.find(newest)) is not None:
+            site.archive.extract(found, str(folder / newest))
+    _leave_a_gap(site)
+
+
+def _leave_a_gap(site: Site) -> None:
+    """Where the primary has no more what comes next, go on from where the slot is.
+
+    pg_receivewal would ask for it for ever, and with synchronous = on no commit would end. What it
+    has received goes into the archive. Raises TransientError, WalError, OSError.
+    """
+    files = _received(site.cfg.partials)
+    if not files:
         return
-    segments = [name for name in site.archive.names() if kind_of(name) == SEGMENT]
-    newest = max(segments, key=lambda name: (name[:8], name[8:]), default=None)
-    if newest is not None and (found := site.archive.find(newest)) is not None:
-        site.archive.extract(found, str(folder / newest))
+    newest = max(files, key=lambda path: (path.name[8:24], path.name[:8], path.name))
+    segment = Segment.parse(newest.name, newest.stat().st_size or DEFAULT_SEGMENT_SIZE)
+    wanted = (segment if kind_of(newest.name) == PARTIAL else segment.next()).name[8:]
+    row = site.primary().query_one(
+        "select bool_or(substr(name, 9, 16) = %s), max(substr(name, 9, 16))"
+        " from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$'", [wanted],
+    )  # fmt: skip
+    if row is None or row[0] or row[1] is None or row[1] < wanted:
+        return
+    for path in files:
+        if path.stat().st_size:
+            with suppress(ConflictError):  # it is kept, and told by `check`
+                site.archive.admit(str(path), path.name)
+        path.unlink()
+    log.error(
+        "WAL from %s on is gone from the primary: the archive has a gap, make a backup", wanted
+    )
+
+
+def _received(folder: Path) -> list[Path]:
+    """Return the segments that pg_receivewal would go on from, whole and unfinished ones."""
+    return [
+        path for path in folder.iterdir()
+        if re.fullmatch(r"[0-9A-F]{24}(\.partial)?", path.name)
+    ]  # fmt: skip
 
 
 def collect(site: Site) -> int:

@@ -5,18 +5,21 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import random
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from skytools.walmgr.archive import archive_command
-from skytools.walmgr.restore import ABSENT, BROKEN, restore_command
+from skytools.core.pgserver import PrivateServer
+from skytools.walmgr.restore import ABSENT, BROKEN
 from skytools.walmgr.wal import Segment
 from tests.fixtures.process import run
+from tests.fixtures.server import started
 from tests.fixtures.wait import wait_until
 from tests.fixtures.walmgr import Hosts, MakeHosts
+from tests.fixtures.walmgr_sets import switch
 from tests.unit.walmgr.segments import SYSTEM, content
 
 FIVE = Segment(1, 5)
@@ -41,7 +44,7 @@ def put(hosts: Hosts, name: str, data: bytes) -> Path:
     return path
 
 
-def archived(hosts: Hosts) -> list[str]:
+def archived_names(hosts: Hosts) -> list[str]:
     return sorted(p.name for p in hosts.completed.iterdir() if not p.name.startswith("."))
 
 
@@ -71,10 +74,42 @@ def test_a_servers_wal_is_archived_whole(make_hosts: MakeHosts) -> None:
         return database.value("select archived_count from pg_stat_archiver") >= len(wanted)
 
     wait_until(counted)
-    assert archived(hosts) == wanted
+    assert archived_names(hosts) == wanted
     assert database.value("select failed_count from pg_stat_archiver") == 0
     system = database.value("select system_identifier from pg_control_system()")
     assert (hosts.completed / ".identity").read_text() == f"{system}\n"
+
+
+def test_a_clone_of_the_same_cluster_changes_nothing(archived: Hosts) -> None:
+    """It has the same identifier and timeline, so its next segment has a name that is taken."""
+    original = archived.primary
+    database = archived.sql(original)
+    database.execute("create table t (id int)")
+    database.close()
+    original.stop()
+    clone = PrivateServer(archived.folder("clone") / "data", settings=original.settings)
+    run("cp", "-a", original.datadir, clone.datadir)
+    started.append(clone)
+    try:
+        original.start()
+        clone.start()
+        database.execute("insert into t values (1)")
+        name = switch(database)
+        before = (archived.completed / f"{name}.lz4").read_bytes()
+        foreign = archived.sql(clone)
+        foreign.execute("insert into t values (2)")
+        assert foreign.value("select pg_walfile_name(pg_switch_wal())") == name
+        failed = "select last_failed_wal from pg_stat_archiver"
+        wait_until(lambda: foreign.value(failed) == name, what=name)
+        assert foreign.value("select archived_count from pg_stat_archiver") == 0
+    finally:
+        clone.kill()
+        started.remove(clone)
+    assert (archived.completed / f"{name}.lz4").read_bytes() == before
+    assert archived_names(archived)[-1] == f"{name}.lz4"
+    told = json.loads(archived.walmgr("check", "--json").out)
+    (refused,) = (one for one in told if "1 files were refused" in one["text"])
+    assert (refused["level"], name in refused["text"]) == ("CRITICAL", True)
 
 
 def test_kill_at_any_moment_never_leaves_a_torn_file(host: Hosts) -> None:
@@ -96,7 +131,7 @@ def test_kill_at_any_moment_never_leaves_a_torn_file(host: Hosts) -> None:
             process.kill()
         killed += process.wait() < 0
         if process.returncode == 0:
-            assert f"{segment.name}.zst" in archived(host)
+            assert f"{segment.name}.zst" in archived_names(host)
         assert host.walmgr("xarchive", source.with_name(segment.name), segment.name).code == 0
         target = host.root / "pg_wal" / "RECOVERYXLOG"
         assert host.walmgr("xrestore", segment.name, target).code == 0
@@ -132,7 +167,7 @@ def test_a_full_disk_is_a_failure_that_passes(host: Hosts) -> None:
         failed = host.walmgr("xarchive", f"pg_wal/{SIX.name}", SIX.name)
         assert (failed.code, failed.err.count("\n")) == (1, 1)
         assert "No space left on device" in failed.err
-        assert archived(host) == [FIVE.name]
+        assert archived_names(host) == [FIVE.name]
         assert leftovers(host) == []
         subprocess.run(["mount", "-o", "remount,size=50m", mount], check=True)
         assert host.walmgr("xarchive", f"pg_wal/{SIX.name}", SIX.name).code == 0
@@ -161,17 +196,35 @@ def test_only_a_missing_file_is_absent(host: Hosts) -> None:
     assert not (host.root / "pg_wal" / "y").exists()
 
 
-@pytest.mark.parametrize("ini", ["good", "broken", "missing"])
-def test_a_program_that_cannot_start_never_ends_recovery(host: Hosts, ini: str) -> None:
-    program, path = str(host.program), str(host.ini)
-    if ini == "good":
-        program = "/no/such/walmgr"
-    elif ini == "broken":
+@pytest.mark.parametrize("fault", ["program", "module", "broken ini", "missing ini"])
+def test_a_program_that_cannot_start_never_ends_recovery(host: Hosts, fault: str) -> None:
+    archive, restore = host.archive_command, host.restore_command(standby=False)
+    if fault == "broken ini":
         host.ini.write_text("nonsense")
+    elif fault == "missing ini":
+        host.ini.unlink()
     else:
-        path = "/no/such.ini"
-    assert in_shell(host, restore_command(program, path, standby=False), FIVE.name, "x") == BROKEN
-    assert in_shell(host, archive_command(program, path), FIVE.name, f"pg_wal/{FIVE.name}") == 1
+        # The interpreter, or the folder that the package is in.
+        place = 0 if fault == "program" else 3
+        old = restore.split("'")[1::2][place]
+        archive, restore = (text.replace(f"'{old}'", "'/nowhere'") for text in (archive, restore))
+    assert in_shell(host, restore, FIVE.name, "x") == BROKEN
+    assert in_shell(host, archive, FIVE.name, f"pg_wal/{FIVE.name}") == 1
+
+
+def test_no_exit_code_means_more_than_it_says(host: Hosts) -> None:
+    """Only our own word for absence ends a recovery, and none ends the archiver process."""
+    program = host.root / "program"
+    commands = []
+    for text in (host.archive_command, *(host.restore_command(standby=s) for s in (False, True))):
+        commands.append(text.replace(f"'{text.split(chr(39))[1]}'", str(program)))
+    for code in (0, 1, 2, ABSENT, 125, 126, 127, 128 + 9, 128 + 15, 255):
+        how = f"kill -{code - 128} $$" if 128 < code < 255 else f"exit {code}"
+        program.write_text(f"#!/bin/sh\n{how}\n")
+        program.chmod(0o755)
+        found = [in_shell(host, command, FIVE.name, "x") for command in commands]
+        recovery = {0: 0, ABSENT: 1, 143: 143}.get(code, BROKEN)
+        assert found == [min(code, 1), recovery, min(recovery, 1) if code != 143 else 143], code
 
 
 def test_paths_with_odd_characters_reach_the_program(host: Hosts) -> None:
@@ -212,7 +265,7 @@ def test_segments_go_over_ssh_and_come_back(host: Hosts) -> None:
     put(host, SIX.name, content(SIX))
     assert host.walmgr("xarchive", f"pg_wal/{FIVE.name}", FIVE.name).code == 0
     assert host.walmgr("xarchive", f"pg_wal/{FIVE.name}", FIVE.name).code == 0
-    assert archived(host) == [f"{FIVE.name}.lz4"]
+    assert archived_names(host) == [f"{FIVE.name}.lz4"]
     assert host.walmgr("xrestore", FIVE.name, "pg_wal/x").code == 0
     assert (host.root / "pg_wal" / "x").read_bytes() == BIG
     assert host.walmgr("xrestore", SIX.name, "pg_wal/y").code == ABSENT
@@ -222,7 +275,7 @@ def test_segments_go_over_ssh_and_come_back(host: Hosts) -> None:
     assert "host standby.example: " in failed.err
     assert host.walmgr("xrestore", FIVE.name, "pg_wal/y").code == BROKEN
     assert not (host.root / "pg_wal" / "y").exists()
-    assert archived(host) == [f"{FIVE.name}.lz4"]
+    assert archived_names(host) == [f"{FIVE.name}.lz4"]
 
 
 def test_a_cut_or_damaged_transfer_is_refused(host: Hosts) -> None:
@@ -238,7 +291,7 @@ def test_a_cut_or_damaged_transfer_is_refused(host: Hosts) -> None:
         done = subprocess.run(host.command("xput"), input=sent, capture_output=True, check=False)
         assert (done.returncode, done.stdout) == (1, b"")
         assert told in done.stderr.decode()
-        assert archived(host) == leftovers(host) == []
+        assert archived_names(host) == leftovers(host) == []
     whole = head + BIG
     done = subprocess.run(
         host.command("xput"), input=whole + whole, capture_output=True, check=False
@@ -259,7 +312,7 @@ def test_a_backlog_goes_in_batches_and_never_by_a_stale_mark(host: Hosts) -> Non
     for name in names[:5]:
         (status / f"{name}.ready").touch()
     assert in_shell(host, command, names[0], f"pg_wal/{names[0]}") == 0
-    assert archived(host) == names[:5]
+    assert archived_names(host) == names[:5]
     marks = host.root / "pg_wal" / ".walmgr-sent"
     assert sorted(p.name for p in marks.iterdir()) == names[1:5]
 
@@ -275,7 +328,7 @@ def test_a_backlog_goes_in_batches_and_never_by_a_stale_mark(host: Hosts) -> Non
     assert (host.completed / ".conflicts" / names[2]).exists()
     for name in names[3:]:
         assert in_shell(host, command, name, f"pg_wal/{name}") == 0
-    assert archived(host) == names
+    assert archived_names(host) == names
 
 
 @pytest.mark.parametrize("packed", ["lz4", "remote"])

@@ -7,16 +7,19 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from skytools.core.errors import SkytoolsError
 from skytools.walmgr.wal import Segment
-from tests.e2e.test_walmgr_failover import DURABLE, Writer, rows, serve
+from tests.e2e.test_walmgr_failover import DURABLE, Writer, receiver_streams, rows, serve
 from tests.fixtures.process import Spawn
 from tests.fixtures.proxy import Link
 from tests.fixtures.wait import wait_until
 from tests.fixtures.walmgr import Hosts, MakeHosts, mount_small
+from tests.fixtures.walmgr_sets import Copy
 from tests.unit.walmgr.segments import content
 
 SYNC = "select sync_state from pg_stat_replication where application_name = 'walmgr_receiver'"
@@ -206,3 +209,72 @@ def test_damaged_wal_is_refused_before_a_restore_begins(make_hosts: MakeHosts) -
         packed[1].write_bytes(whole)
         hosts.give(packed[1])
     hosts.good("restore", "--plan", "--to", folder / "good")
+    _a_segment_that_is_missing_ends_what_can_be_reached(hosts, packed[1], points)
+
+
+def _a_segment_that_is_missing_ends_what_can_be_reached(
+    hosts: Hosts, path: Path, points: list[str]
+) -> None:
+    away = path.rename(hosts.root / path.name)
+    target = hosts.root / "copies" / "gap"
+    refused = hosts.walmgr("restore", "--to", target, "--lsn", points[2])
+    assert refused.code == 3, refused.err
+    assert "cannot be reached. Reachable is:" in refused.err
+    assert not target.exists()
+    hosts.good("restore", "--plan", "--to", target, "--lsn", points[0])
+    gap = f"the archive has 1 gaps, first {path.name.partition('.')[0]}"
+    assert _told(hosts).get(gap) == "CRITICAL", _told(hosts)
+    away.rename(path)
+    assert not [text for text in _told(hosts) if "gap" in text]
+
+
+@pytest.mark.chaos
+def test_wal_that_went_with_a_dropped_slot_is_told_and_a_new_set_begins_anew(
+    make_hosts: MakeHosts, spawn: Spawn
+) -> None:
+    """Nothing but the receiver brings WAL; what the primary recycles meanwhile is gone."""
+    hosts = make_hosts(settings={**DURABLE, "archive_mode": "off"})
+    hosts.write_ini(master_ini="none", keep_backups="2")
+    hosts.good("pair")
+    database = hosts.sql(hosts.primary)
+    database.execute("create table t (id bigint primary key)")
+    service = serve(hosts, spawn)
+    wait_until(lambda: receiver_streams(database))
+    slot = "select active_pid from pg_replication_slots where slot_name = 'walmgr'"
+
+    def dropped() -> bool:
+        if pid := database.value(slot):
+            database.value("select pg_terminate_backend(%s, 5000)", [pid])
+        with suppress(SkytoolsError):
+            database.value("select pg_drop_replication_slot('walmgr')")
+        return not database.value("select count(*) from pg_replication_slots")
+
+    wait_until(dropped)
+    service.wait_output('replication slot "walmgr" does not exist')
+    first = database.value("select pg_walfile_name(pg_current_wal_insert_lsn())")
+    for number in range(3):
+        database.execute("insert into t values (%s)", [number])
+        database.value("select pg_switch_wal()")
+    # The standby has it all, so it can go on.
+    follows = "select bool_and(flush_lsn >= pg_current_wal_flush_lsn()) from pg_stat_replication"
+    wait_until(lambda: database.value(follows))
+    there = "select count(*) from pg_ls_waldir() where name = %s"
+
+    def recycled() -> bool:
+        database.execute("checkpoint")
+        return database.value(there, [first]) == 0
+
+    wait_until(recycled)
+    assert _told(hosts)["the replication slot is missing"] == "CRITICAL"
+
+    hosts.good("pair")
+    wait_until(lambda: receiver_streams(database))
+    assert "the replication slot is missing" not in _told(hosts)
+    last = database.value("select pg_walfile_name(pg_switch_wal())")
+    wait_until((hosts.completed / last).exists, what=last)
+    gaps = [level for text, level in _told(hosts).items() if "gaps, first" in text]
+    assert gaps == ["CRITICAL"], _told(hosts)
+    hosts.good("backup")
+    database.execute("insert into t values (9)")
+    assert 9 in Copy(hosts, 1).restore()
+    service.stop()

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from skytools.daemons.londiste import api, copies, sequences
+from skytools.daemons.londiste import api, copies, scripts, sequences
 from skytools.daemons.londiste.config import LondisteConfig
 from skytools.daemons.londiste.states import Stage, State
 from skytools.daemons.londiste.upstream import NO_DATA, handler_name
@@ -28,7 +28,7 @@ class LondisteHooks(Hooks):
     # creation and names
 
     def on_create(self, new: NodeView, provider: NodeView | None) -> None:
-        """Tell a new node the names of tables and sequences of the set; it subscribes to none."""
+        """Tell a new node the tables and sequences of the set, and which scripts are done."""
         if provider is None:
             return
         for table in api.tables(provider.db, provider.queue):
@@ -37,6 +37,7 @@ class LondisteHooks(Hooks):
         for seq in api.sequences(provider.db, provider.queue):
             if self._cfg.registers_seq(seq.name):
                 api.global_update_seq(new.db, new.queue, seq.name, seq.last_value)
+        scripts.take_over(provider.db, new.db, new.queue)
 
     def on_rename(self, node: NodeView, old_name: str, new_name: str) -> None:
         """Rename the node in the attributes of tables that are copied from it."""

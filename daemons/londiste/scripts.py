@@ -170,6 +170,20 @@ class Script:
     attrs: str | None
 
 
+# The attributes are a column since 4.0.
+_EXECUTED = """select execute_file, execute_sql, to_jsonb(e) ->> 'execute_attrs'
+    from londiste.applied_execute e where queue_name = %s"""
+
+
+def take_over(provider: Database, new: Database, queue: str) -> None:
+    """Have a new node leave out what its provider has executed.
+
+    Its events may begin before that, and its tables are made as they are now.
+    """
+    for name, text, attrs in provider.query(_EXECUTED, (queue,)):
+        api.execute_start(new, queue, name, text, root=False, attrs=attrs)
+
+
 def run(db: Database, queue: str, script: Script, *, root: bool) -> bool:
     """Run a script in the open transaction, once in a database; tell whether it was run.
 

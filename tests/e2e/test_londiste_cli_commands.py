@@ -189,6 +189,23 @@ def test_scripts_are_checked_before_anything_is_done(pair, cli):
     assert leaf.value("select count(*) from londiste.applied_execute") == 1
 
 
+def test_a_new_node_leaves_out_scripts_that_its_tables_have_already(pair, cli, make_db, spawn):
+    """Its events begin at the watermark, which may be long before it was made."""
+    script = cli.folder / "more.sql"
+    script.write_text("alter table t add column more int;\n")
+    cli("root", "add-table", "t")
+    cli("root", "execute", script)
+    new = make_db()
+    ini = cli.folder / "new.ini"
+    ini.write_text(f"[londiste]\njob_name = new\ndb = {new.conninfo}\nqueue_name = q\n")
+    above = pair["root"].db.conninfo
+    cli.raw(ini, "create-leaf", "new", new.conninfo, f"--provider={above}")
+    assert new.value("select execute_file from londiste.applied_execute") == "more.sql"
+    spawn("londiste", ini, "worker")
+    cli.raw(ini, "add-table", "t", "--create", "--wait-sync")
+    cli.raw(ini, "compare", "t")
+
+
 def test_check_names_what_is_wrong_and_the_remedy(pair, cli):
     """Exit code 0, 1 or 2, as monitoring wants it; finding 6, 9 and the warning 301 of 3.x."""
     root, leaf = pair["root"].db, pair["leaf"].db

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from skytools.core.db import Database
 from tests.fixtures.admin import Site
 
 
@@ -34,3 +35,16 @@ def test_what_a_member_of_pgq_admin_may_do(site):
     assert site.nodes["b"].info("node_type") == "root"
     site.setadm("b", "drop-node", "a")
     assert site.nodes["a"].info("node_type") is None
+
+
+def test_an_extension_that_the_role_may_not_make_is_told_as_a_statement(site):
+    conninfo = site.nodes["b"].db.conninfo
+    admin = Database("admin", conninfo.replace("user=adm", "user=postgres"), autocommit=True)
+    admin.execute("drop extension pgq_node cascade").close()
+    admin.close()
+    done = site.command("b", "install")
+    assert done.code == 1
+    assert done.err.endswith(
+        "may not make extension pgq_node: have a superuser run there:"
+        " create extension pgq_node cascade\n"
+    )

@@ -17,7 +17,7 @@ EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("wal-*.ini"))
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["{ini}", "bakcup"], "invalid choice: 'bakcup'"),
+        (["{ini}", "bakcup"], "unknown verb bakcup; there are: "),
         (["/no/such.ini", "status"], "/no/such.ini: cannot be read: No such file"),
         (["{ini}", "status", "--set", "nonsense"], "--set nonsense: KEY=VALUE expected"),
         (["{ini}", "status", "--set", "retention=never"], "retention: 'never' is neither like"),

@@ -25,6 +25,7 @@ from tests.e2e.test_walmgr_failover import DURABLE, Writer, receiver_streams, ro
 from tests.fixtures.process import Program, Spawn
 from tests.fixtures.wait import wait_until
 from tests.fixtures.walmgr import Hosts, MakeHosts, mount_small
+from tests.fixtures.walmgr_steps import killed_at
 
 SECONDS = float(os.environ.get("SKYTOOLS_FAULT_SECONDS", "600"))
 
@@ -135,9 +136,18 @@ class Storm:
         self.hosts.crash(server)
 
     def change_leader(self) -> None:
-        self.hosts.good("boot")
+        self.finish("boot")
         self.leader, self.follower = self.follower, self.leader
-        self.hosts.good("rejoin")
+        self.finish("rejoin")
+
+    def finish(self, verb: str) -> None:
+        """Run a verb, now and then killed at one of its steps first."""
+        step = self.dice.randrange(1, 120)
+        if step <= 60 and killed_at(self.hosts, step, verb) is None:
+            self.done.append(f"{verb} at {step}")
+        again = self.hosts.walmgr(verb)
+        over = verb == "boot" and "answers: use" in again.err
+        assert again.code == 0 or over, (self.done, again)
 
 
 def tell(hosts: Hosts) -> None:

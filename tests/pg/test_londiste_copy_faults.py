@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import Any
 
 import pytest
 
@@ -94,6 +95,18 @@ class FirstAtOnce(dict):
         return super().setdefault(key, default)
 
 
+def killed_at(copying: Copying, monkeypatch, step: str) -> tuple[list[Any], Any]:
+    """Have the first copy of a table killed at a step; return the table's structure, the worker."""
+    prepare(copying)
+    before = copying.tree["leaf"].db.query(STRUCTURE)
+    worker = copying.worker("leaf", copy_threads=2)
+    monkeypatch.setenv("SKYTOOLS_CHILD_FAULTPOINT", step)
+    copying.subscribe("leaf", "t")
+    failures = worker.sync.children._failures.labels("q")
+    copying.until(lambda: failures._value.get() > 0)
+    return before, worker
+
+
 def test_copies_die_with_their_worker(copying: Copying) -> None:
     prepare(copying)
     tree = copying.tree
@@ -112,14 +125,8 @@ def test_copies_die_with_their_worker(copying: Copying) -> None:
 def test_a_resync_while_indexes_are_away_brings_them_back_finding_9(
     copying: Copying, big, monkeypatch
 ) -> None:
-    prepare(copying)
+    before, _ = killed_at(copying, monkeypatch, "copy-loaded")
     leaf = copying.tree["leaf"]
-    before = leaf.db.query(STRUCTURE)
-    worker = copying.worker("leaf", copy_threads=2)
-    monkeypatch.setenv("SKYTOOLS_CHILD_FAULTPOINT", "copy-loaded")
-    copying.subscribe("leaf", "t")
-    failures = worker.sync.children._failures.labels("q")
-    copying.until(lambda: failures._value.get() > 0)
     assert leaf.table("public.t").dropped_ddl is not None
     api.set_table_state(leaf.db, "q", "public.t", None, None)
     assert leaf.table("public.t").dropped_ddl is None
@@ -169,14 +176,8 @@ def test_a_restarted_worker_does_not_start_more_copies_than_it_may(copying: Copy
 def test_a_table_that_is_removed_while_it_is_copied_leaves_nothing(
     copying: Copying, big, monkeypatch
 ) -> None:
-    prepare(copying)
+    before, worker = killed_at(copying, monkeypatch, "copy-committed")
     leaf = copying.tree["leaf"]
-    before = leaf.db.query(STRUCTURE)
-    worker = copying.worker("leaf", copy_threads=2)
-    monkeypatch.setenv("SKYTOOLS_CHILD_FAULTPOINT", "copy-committed")
-    copying.subscribe("leaf", "t")
-    failures = worker.sync.children._failures.labels("q")
-    copying.until(lambda: failures._value.get() > 0)
     api.remove_table(leaf.db, "q", "public.t")
     copying.until(lambda: not worker.sync.children.running)
     copying.quiet("leaf")

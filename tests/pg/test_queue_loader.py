@@ -134,6 +134,7 @@ def test_keep_latest_and_keep_all_never_delete(nodes, run):
 
 
 def test_tables_are_ignored_unless_told(nodes, run):
+    # The node has no table sale: what is not left out fails.
     change(nodes, *CHANGES)
     run("")
     run("[DEFAULT]\ntable_mode = ignore\n[public.other]\ntable_mode = direct")

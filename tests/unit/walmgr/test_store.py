@@ -74,6 +74,34 @@ def test_other_bytes_are_refused_and_both_kept(source: Path, folder: Path, packe
     assert (folder / CONFLICTS / FIVE.name).read_bytes() == content(FIVE, fill=b"y")
 
 
+def test_what_is_answered_for_is_on_disk(
+    source: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First the bytes, then the name, then the folder; a copy that was there just the same."""
+    done: list[str] = []
+    sync, rename = os.fsync, os.rename
+
+    def synced(fd: int) -> None:
+        done.append(f"sync {Path(os.readlink(f'/proc/self/fd/{fd}')).name[:24]}")
+        sync(fd)
+
+    def renamed(old: str, new: str) -> None:
+        done.append(f"rename {Path(new).name}")
+        rename(old, new)
+
+    archive = Archive(str(folder))
+    archive.claim(SYSTEM)
+    path = write(source, FIVE)
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "rename", renamed)
+    assert archive.admit(str(path), FIVE.name)
+    told = [f"sync {FIVE.name}", f"rename {FIVE.name}", f"sync {folder.name}"]
+    assert done[: len(told)] == told
+    done.clear()
+    assert not archive.admit(str(path), FIVE.name)
+    assert done == [f"sync {FIVE.name}", f"sync {folder.name}"]
+
+
 def test_history_files_are_never_overwritten(source: Path, folder: Path) -> None:
     archive = Archive(str(folder), "zstd")
     path = source / "00000002.history"

@@ -82,7 +82,7 @@ def test_what_is_answered_for_is_on_disk(
     sync, rename = os.fsync, os.rename
 
     def synced(fd: int) -> None:
-        done.append(f"sync {Path(os.readlink(f'/proc/self/fd/{fd}')).name[:24]}")
+        done.append(f"sync {Path(f'/proc/self/fd/{fd}').readlink().name[:24]}")
         sync(fd)
 
     def renamed(old: str, new: str) -> None:

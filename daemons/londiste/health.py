@@ -15,7 +15,7 @@ from skytools.daemons.londiste.api import TableInfo
 from skytools.daemons.londiste.definitions import sequence_exists
 from skytools.daemons.londiste.relation import Relation, describe
 from skytools.daemons.londiste.states import Stage, State
-from skytools.daemons.londiste.upstream import NO_DATA, Upstream, handler_name
+from skytools.daemons.londiste.upstream import Upstream, keeps_rows
 from skytools.pgq import api as pgq
 from skytools.pgq.node import NodeState, NodeType
 
@@ -88,7 +88,7 @@ class Examination:
         self._errors = copies.errors(self.db, self.queue)
         theirs = {} if self.is_root else self._provider_tables()
         for table in tables:
-            if handler_name(table) not in NO_DATA:
+            if keeps_rows(table):
                 yield from self._table(table, theirs.get(table.name))
         for seq in api.sequences(self.db, self.queue):
             if seq.local and not sequence_exists(self.db, seq.name):

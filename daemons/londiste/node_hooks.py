@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from skytools.daemons.londiste import api, copies, scripts, sequences
 from skytools.daemons.londiste.config import LondisteConfig
-from skytools.daemons.londiste.states import Stage, State
-from skytools.daemons.londiste.upstream import NO_DATA, handler_name
+from skytools.daemons.londiste.states import in_sync
+from skytools.daemons.londiste.upstream import keeps_rows
 from skytools.pgq.admin.hooks import Hooks, NodeView
 from skytools.pgq.types import Event
 
@@ -53,7 +53,7 @@ class LondisteHooks(Hooks):
         waiting = [
             one.name
             for one in api.tables(node.db, node.queue)
-            if one.local and one.snapshot is not None and State.parse(one.state).stage is Stage.OK
+            if one.local and one.snapshot is not None and in_sync(one.state)
         ]
         if not waiting:
             return []
@@ -76,7 +76,7 @@ class LondisteHooks(Hooks):
             name
             for name in wanted
             if name in ours and ours[name].local
-            and State.parse(ours[name].state).stage is not Stage.OK
+            and not in_sync(ours[name].state)
         ]  # fmt: skip
         missing_seqs = [name for name in wanted_seqs if name not in seqs or not seqs[name].local]
         found = []
@@ -101,9 +101,7 @@ class LondisteHooks(Hooks):
         used_by = None if old is None else old.db
         done = sequences.raise_registered(used_by, new.db, new.queue)
         tables = [
-            one.dest
-            for one in api.tables(new.db, new.queue)
-            if one.local and handler_name(one) not in NO_DATA
+            one.dest for one in api.tables(new.db, new.queue) if one.local and keeps_rows(one)
         ]
         sequences.raise_owned(used_by, new.db, tables, done)
 
@@ -115,7 +113,7 @@ class LondisteHooks(Hooks):
         for table in api.tables(node.db, node.queue):
             if not table.local:
                 ignored += 1
-            elif State.parse(table.state).stage is Stage.OK:
+            elif in_sync(table.state):
                 good += 1
             else:
                 half += 1

@@ -244,8 +244,9 @@ class Replay:
 
     def _remove_seq(self, event: Event) -> None:
         queue = self.cfg.queue_name
-        if any(one.name == event.data for one in api.sequences(self.db, queue)):
-            api.global_remove_seq(self.db, queue, event.data or "")
+        name = event.data or ""
+        if api.knows_seq(self.db, queue, name):
+            api.global_remove_seq(self.db, queue, name)
 
 
 _REGISTRY: dict[str, Callable[[Replay, Event], None]] = {

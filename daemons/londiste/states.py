@@ -100,6 +100,11 @@ CATCHING_UP = State(Stage.CATCHING_UP)
 OK = State(Stage.OK)
 
 
+def in_sync(merge_state: str | None) -> bool:
+    """Tell whether a table with that state, as stored, is the worker's. Raises SkytoolsError."""
+    return State.parse(merge_state) == OK
+
+
 def wanna_sync(tick: int) -> State:
     """Return the state of a table that is as at `tick`."""
     return State(Stage.WANNA_SYNC, tick)

@@ -12,7 +12,7 @@ from skytools.core.db import Database
 from skytools.core.errors import SkytoolsError
 from skytools.daemons.londiste import api
 from skytools.daemons.londiste.api import TableInfo
-from skytools.daemons.londiste.states import Stage, State
+from skytools.daemons.londiste.states import in_sync
 from skytools.pgq import node
 from skytools.pgq.node import NodeState, NodeType
 
@@ -43,11 +43,16 @@ def handler_name(table: TableInfo) -> str:
     return table.attrs.get("handler", "").partition("(")[0].strip()
 
 
+def keeps_rows(table: TableInfo) -> bool:
+    """Tell whether a local table is one with rows, as far as its handler says."""
+    return handler_name(table) not in NO_DATA
+
+
 def holds_rows(table: TableInfo | None) -> bool:
     """Tell whether a node has the rows of a table, and all of them."""
-    if table is None or not table.local or handler_name(table) in NO_DATA:
+    if table is None or not table.local or not keeps_rows(table):
         return False
-    return State.parse(table.state).stage is Stage.OK
+    return in_sync(table.state)
 
 
 class Upstream:

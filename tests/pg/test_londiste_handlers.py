@@ -41,7 +41,7 @@ def test_every_handler_is_made_from_what_is_stored(name, londiste_cfg):
     handler = make(TableInfo(ODD_NAME, attrs={"handler": given(name)}), londiste_cfg)
     assert handler.name == name
     assert handler.__doc__
-    assert all(handler.known_args().values())
+    assert all(handler.args.values())
     assert handler.trigger_args(["backup"])[0] == "backup"
     with pytest.raises(UsageError, match="unknown argument nonsense"):
         call = format_call(name, {**NEEDED.get(name, {}), "nonsense": "1"})

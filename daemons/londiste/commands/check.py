@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from skytools.daemons.londiste import fkeys
+from skytools.daemons.londiste.api import TableInfo
 from skytools.daemons.londiste.commands.base import Command, Env
 from skytools.daemons.londiste.health import Examination, Level
 
@@ -58,15 +59,15 @@ def list_fkeys(env: Env) -> int:
     return 0
 
 
-def _missing(env: Env, known: set[tuple[str, str]], tables: list[Any]) -> list[dict[str, Any]]:
+def _missing(
+    env: Env, known: set[tuple[str, str]], tables: list[TableInfo]
+) -> list[dict[str, Any]]:
     """Return what the provider has and this node has not."""
     if env.is_root:
         return []
     provider = env.upstream.provider()
-    theirs = [
-        one for name, one in provider.tables(env.queue).items()
-        if one.local and name in {table.name for table in tables}
-    ]  # fmt: skip
+    ours = {table.name for table in tables}
+    theirs = [one for name, one in provider.tables(env.queue).items() if one.local and name in ours]
     return [
         _row(one.from_table, one.name, one.to_table, "missing here", one.definition)
         for one in fkeys.present(provider.db, theirs)

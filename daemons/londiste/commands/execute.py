@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from pathlib import Path
 
 from skytools.core.db import Database
@@ -39,7 +40,7 @@ def _read(path: Path) -> Script:
 def execute(env: Env) -> int:
     """Run all files in one transaction, in their order."""
     found = [_read(path) for path in env.opts.files]
-    double = {one.name for one in found if [two.name for two in found].count(one.name) > 1}
+    double = [name for name, times in Counter(one.name for one in found).items() if times > 1]
     if double:
         raise UsageError(
             f"{sorted(double)[0]} is given twice: a script is known by its base name, and runs once"

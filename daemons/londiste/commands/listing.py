@@ -84,7 +84,7 @@ def show_handlers(env: Env) -> int:
     rows = []
     for name in wanted:
         text = inspect.getdoc(known[name]) or ""
-        arguments = dict(known[name].known_args())
+        arguments = dict(known[name].args)
         rows.append({"name": name, "help": text, "arguments": arguments})
         env.out.line(f"{name} - {text}")
         for argument, meaning in arguments.items():

@@ -11,8 +11,8 @@ from skytools.core.errors import SkytoolsError, UsageError
 from skytools.daemons.londiste.api import TableInfo
 from skytools.daemons.londiste.commands.base import Command, Env, log, names_or_all
 from skytools.daemons.londiste.commands.select import choose, require
-from skytools.daemons.londiste.states import Stage, State
-from skytools.daemons.londiste.upstream import NO_DATA, handler_name
+from skytools.daemons.londiste.states import in_sync
+from skytools.daemons.londiste.upstream import keeps_rows
 from skytools.daemons.londiste.verify.compare import compare, exit_code
 from skytools.daemons.londiste.verify.repair import Repair, repair
 from skytools.daemons.londiste.verify.session import DEFAULT_JOBS, Session
@@ -71,9 +71,9 @@ def _wanted(env: Env) -> list[TableInfo]:
     found = []
     for name in require(chosen, known, hint=hint, force=False):
         one = known[name]
-        if handler_name(one) in NO_DATA:
+        if not keeps_rows(one):
             log.info("%s: keeps no rows here, left out", name)
-        elif State.parse(one.state).stage is not Stage.OK:
+        elif not in_sync(one.state):
             log.warning("%s: is not in sync yet (%s), left out", name, one.state or "not begun")
         else:
             found.append(one)

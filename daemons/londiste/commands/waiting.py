@@ -13,7 +13,7 @@ from skytools.daemons.londiste import copies
 from skytools.daemons.londiste.api import TableInfo
 from skytools.daemons.londiste.commands.base import Command, Env, log, wait_for
 from skytools.daemons.londiste.relation import Relation, describe
-from skytools.daemons.londiste.states import Stage, State
+from skytools.daemons.londiste.states import in_sync
 
 MOST_NAMES = 5
 # So long nothing happens before the worker, which would make it happen, is asked for.
@@ -135,9 +135,7 @@ class _Shown:
 
 
 def _open(env: Env) -> list[TableInfo]:
-    return [
-        one for one in env.tables() if one.local and State.parse(one.state).stage is not Stage.OK
-    ]
+    return [one for one in env.tables() if one.local and not in_sync(one.state)]
 
 
 COMMANDS = (Command("wait-sync", wait_sync, "wait until all tables are in sync", _arguments),)

@@ -34,7 +34,7 @@ from skytools.daemons.londiste.copy.rows import row_filter
 from skytools.daemons.londiste.copy.source import NotYet, Source, Start
 from skytools.daemons.londiste.handlers import Handler
 from skytools.daemons.londiste.names import ident
-from skytools.daemons.londiste.states import CATCHING_UP, IN_COPY, Stage, State
+from skytools.daemons.londiste.states import CATCHING_UP, IN_COPY, State, in_sync
 from skytools.pgq import node
 
 log = logging.getLogger("skytools")
@@ -171,7 +171,7 @@ class Loading:
         return Way(parallel=True, empties=True, drops=True)
 
     def _merged(self, table: TableInfo, others: list[tuple[str, TableInfo]], *, keep: bool) -> Way:
-        done = [queue for queue, one in others if State.parse(one.state).stage is Stage.OK]
+        done = [queue for queue, one in others if in_sync(one.state)]
         first = table.copy_role == LEAD and table.dropped_ddl is None
         if done and not keep and (first or table.copy_role is None):
             raise SkytoolsError(

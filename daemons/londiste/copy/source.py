@@ -26,7 +26,7 @@ from skytools.daemons.londiste.api import TableInfo
 from skytools.daemons.londiste.config import LondisteConfig
 from skytools.daemons.londiste.copy import session
 from skytools.daemons.londiste.copy.connections import Connections
-from skytools.daemons.londiste.states import Snapshot, Stage, State
+from skytools.daemons.londiste.states import Snapshot, in_sync
 from skytools.daemons.londiste.upstream import Upstream
 from skytools.pgq import api as pgq
 from skytools.pgq import node
@@ -168,7 +168,7 @@ class Source:
         where = f"{self.table.name} at node {self.name}"
         if found is None:
             raise NotYet(f"{where} is not there; add it there, or choose another copy_node")
-        if State.parse(found.state).stage is not Stage.OK:
+        if not in_sync(found.state):
             raise NotYet(f"{where} is not in sync yet")
         # Its rows may be ahead of its tick.
         if found.snapshot is not None and state.node_type is not NodeType.ROOT:

@@ -38,16 +38,11 @@ class Handler:
         self.table = table
         self.given = dict(given)
         self.cfg = cfg
-        unknown = sorted(set(given) - set(self.known_args()))
+        unknown = sorted(set(given) - set(self.args))
         if unknown:
-            known = ", ".join(self.known_args()) or "none"
+            known = ", ".join(self.args) or "none"
             raise UsageError(f"handler {self.name}: unknown argument {unknown[0]}; known: {known}")
         self.check()
-
-    @classmethod
-    def known_args(cls) -> Mapping[str, str]:
-        """Return name -> help of the arguments."""
-        return cls.args
 
     def check(self) -> None:
         """Look at the arguments. Raises UsageError for what is wrong with them."""

@@ -43,6 +43,8 @@ class Dispatch(Handler):
     args: ClassVar[Mapping[str, str]] = {
         **{name: " | ".join(values) for name, values in CHOICES.items()},
         **{name: f"as of handler shard: {Shard.args[name]}" for name in SHARDING},
+        "load_mode": "direct | bulk: has no effect, changes are applied by sets anyway",
+        "analyze": "0 | 1: has no effect, there is no table of its own to analyze",
         "part_field": "column with the time, for part_mode=date_field",
         "part_name": "template: %(parent)s_%(year)s_%(month)s_%(day)s_%(hour)s",
         "part_template": "SQL that makes a partition: %(part)s %(parent)s %(pkey)s %(part_time)s",

@@ -18,8 +18,8 @@ from skytools.daemons.londiste import api
 from skytools.daemons.londiste.api import TableInfo
 from skytools.daemons.londiste.config import LondisteConfig
 from skytools.daemons.londiste.progress import Progress
-from skytools.daemons.londiste.states import Stage, State
-from skytools.daemons.londiste.upstream import NO_DATA, Upstream, handler_name
+from skytools.daemons.londiste.states import in_sync
+from skytools.daemons.londiste.upstream import Upstream, keeps_rows
 from skytools.daemons.londiste.verify.compare import compare_pair
 from skytools.daemons.londiste.verify.session import Session
 
@@ -154,10 +154,4 @@ class Audit:
 def _in_sync(local: Database, queue: str) -> list[TableInfo]:
     found = api.tables(local, queue)
     local.rollback()
-    return [
-        one
-        for one in found
-        if one.local
-        and handler_name(one) not in NO_DATA
-        and State.parse(one.state).stage is Stage.OK
-    ]
+    return [one for one in found if one.local and keeps_rows(one) and in_sync(one.state)]

@@ -70,12 +70,13 @@ class Board:
         self, queues: list[dict[str, Any]], consumers: list[dict[str, Any]], now: float
     ) -> list[dict[str, Any]]:
         """Return a record for each queue, with its consumers. Times are seconds."""
+        by_queue: dict[str, list[dict[str, Any]]] = {}
+        for each in consumers:
+            by_queue.setdefault(each["queue"], []).append(each)
         return [
             {
                 **self._queue(one, now),
-                "consumers": [
-                    self._consumer(each, now) for each in consumers if each["queue"] == one["name"]
-                ],
+                "consumers": [self._consumer(each, now) for each in by_queue.get(one["name"], ())],
             }
             for one in queues
         ]

@@ -50,7 +50,7 @@ def show_local(session: Session, values: dict[str, Any]) -> None:
 
 
 # Word of an administration command -> kind of value here.
-_KINDS = {"CONNSTR": "LOCATION", "PUBLIC_CONNSTR": "LOCATION"}
+_KINDS = {"CONNSTR": "LOCATION"}
 
 
 def _cascade(command: commands.Command) -> Command:

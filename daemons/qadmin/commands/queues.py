@@ -107,8 +107,8 @@ def tick_queue(session: Session, values: dict[str, Any]) -> None:
     """Make a tick now, as the ticker would."""
     name = session.queue_of(values)
     require_queue(session, name)
-    session.db.query("select pgq.force_tick(%s)", (name,))
-    tick = session.db.value("select pgq.ticker(%s)", (name,))
+    api.force_tick(session.db, name)
+    tick = api.ticker(session.db, name)
     if tick is None:
         raise UsageError(f"queue {name} gives no tick: is it paused, or does another node tick it?")
     session.status(f"queue {name}: tick {tick}")

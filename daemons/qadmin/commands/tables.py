@@ -92,10 +92,8 @@ def _each(function: str, kind: str) -> Any:
 def _listing(function: str, *columns: str) -> Any:
     def run(session: Session, values: dict[str, Any]) -> None:
         queue = session.queue_of(values)
-        if (
-            session.db.value("select 1 from pgq_node.node_info where queue_name = %s", (queue,))
-            is None
-        ):
+        here = "select 1 from pgq_node.node_info where queue_name = %s"
+        if session.db.value(here, (queue,)) is None:
             raise UsageError(f"this database is no node of queue {queue}")
         query = f"select * from londiste.{function}(%s)"  # noqa: S608 # names from this file
         session.table(session.fetch(query, (queue,)), columns)

@@ -118,7 +118,7 @@ _GRANTS = """
        and to_regprocedure(w.function) is not null
        and not has_function_privilege(w.role, w.function, 'execute')"""
 
-# A queue's own tables are for those who may insert by COPY.
+# A setting may be kept for a role, a database, a role in one database, and in the server's files.
 _ROLE_SETTING = """
     select coalesce('role ' || r.rolname, 'database ' || d.datname),
            'has session_replication_role = replica: triggers do not fire, so no events are made',

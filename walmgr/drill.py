@@ -13,9 +13,9 @@ from pathlib import Path
 
 from skytools.core.db import Database, merge_conninfo, split_password
 from skytools.core.errors import SkytoolsError
-from skytools.walmgr import recover
+from skytools.walmgr import postgres, recover
 from skytools.walmgr.errors import ProgramError
-from skytools.walmgr.files import read_json, write_json
+from skytools.walmgr.files import locked, read_json, write_json, write_text
 from skytools.walmgr.postgres import Programs
 from skytools.walmgr.server import run_pg_ctl, wait_until
 from skytools.walmgr.sets import DRILLED
@@ -24,6 +24,7 @@ from skytools.walmgr.target import Target
 from skytools.walmgr.wal import format_lsn
 
 RESULT = "drill.json"
+LOCK = ".drill.lock"
 RECOVERY_TIMEOUT = 24 * 3600.0
 PORT = "5432"  # of a unix socket in a folder of its own
 
@@ -49,13 +50,14 @@ def last_drill(site: Site) -> Drill | None:
 def drill(site: Site) -> Drill:
     """Run a trial and remember how it went. Raises SkytoolsError when it failed."""
     began = time.monotonic()
-    try:
-        done = _drill(site, began)
-    except SkytoolsError as exc:
-        failed = Drill(time.time(), good=False, text=str(exc))
-        write_json(site.cfg.home / RESULT, asdict(failed))
-        raise
-    write_json(site.cfg.home / RESULT, asdict(done))
+    with locked(site.cfg.home / LOCK, "another trial restore"):
+        try:
+            done = _drill(site, began)
+        except SkytoolsError as exc:
+            failed = Drill(time.time(), good=False, text=str(exc))
+            write_json(site.cfg.home / RESULT, asdict(failed))
+            raise
+        write_json(site.cfg.home / RESULT, asdict(done))
     return done
 
 
@@ -64,7 +66,10 @@ def _drill(site: Site, began: float) -> Drill:
         settings = {
             "listen_addresses": "", "unix_socket_directories": str(sockets), "port": PORT,
             "archive_mode": "off", "shared_buffers": "128MB", "logging_collector": "off",
+            # The set's own may ask for what nobody here can give; no other can reach the socket.
+            "hba_file": str(folder.with_name("pg_hba.conf")),
         }  # fmt: skip
+        write_text(folder.with_name("pg_hba.conf"), "local all all trust\n")
         plan = recover.plan_restore(site, Target(), folder=folder, settings=settings)
         one = plan.way.one
         programs = site.programs(one.version // 10000)
@@ -92,6 +97,7 @@ def _scratch(site: Site) -> Iterator[tuple[Path, Path]]:
     """Give a data folder to be and a folder for its socket; what a killed trial left goes too."""
     place = site.cfg.home
     for left in place.glob(".drill-*"):
+        _stop_left(site, left / "data")
         shutil.rmtree(left)
     folder = Path(tempfile.mkdtemp(prefix=".drill-", dir=place))
     # The path of a socket may have 107 bytes only.
@@ -101,6 +107,14 @@ def _scratch(site: Site) -> Iterator[tuple[Path, Path]]:
     finally:
         shutil.rmtree(folder)
         shutil.rmtree(sockets)
+
+
+def _stop_left(site: Site, data: Path) -> None:
+    """Stop the server of a trial that was killed."""
+    major = postgres.major_of(site.here, data)
+    if major is not None and postgres.running_pid(site.here, data) is not None:
+        program = site.programs(major).path("pg_ctl")
+        site.here.run([program, "-D", data, "-m", "immediate", "stop"])
 
 
 def _wait_open(site: Site, sockets: Path) -> Database:

@@ -48,7 +48,6 @@ class Relation:
     kind: str  # pg_class.relkind
     columns: tuple[Column, ...]
     key: tuple[str, ...]
-    has_primary_key: bool
     parts: tuple[Part, ...]
     bytes: int
     rows: int  # as estimated by the last ANALYZE
@@ -84,7 +83,7 @@ select a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
  order by a.attnum"""
 
 _KEYS = """
-select i.indisprimary, array_agg(a.attname::text order by k.n)
+select array_agg(a.attname::text order by k.n)
   from pg_catalog.pg_index i
  cross join unnest(i.indkey::int2[]) with ordinality k(attnum, n)
   join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
@@ -132,8 +131,7 @@ def describe(db: Database, name: str, *, children: bool = False) -> Relation | N
         name=name,
         kind=kind,
         columns=columns,
-        key=tuple(key[1]) if key else (),
-        has_primary_key=bool(key and key[0]),
+        key=tuple(key[0]) if key else (),
         parts=tuple(Part(row[0], row[1], -(-row[2] // BLOCK)) for row in parts),
         bytes=sum(row[2] for row in parts),
         rows=sum(row[3] for row in parts),

@@ -30,7 +30,6 @@ class Succession:
         self._queue = queue
         self._extra = extra_connstr
         self._looked_at: float | None = None
-        self._heir = ""
 
     def is_closed(self, target: Database, own: str) -> bool:
         """Tell whether the root refuses writes; closes it when another has taken its place.

@@ -10,9 +10,6 @@ from skytools.core.errors import SkytoolsError, UsageError
 from skytools.daemons.qadmin.grammar import Command
 from skytools.daemons.qadmin.session import Session
 
-# Flags of `londiste add table` that are arguments of the same name.
-FLAGS = ("skip_truncate", "expect_sync", "backup", "skip", "no_triggers")
-
 
 def show_table(session: Session, values: dict[str, Any]) -> None:
     """Show the statements that make a table."""

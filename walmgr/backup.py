@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -44,6 +46,8 @@ from skytools.walmgr.wal import HISTORY, Segment, WalError, format_lsn, kind_of
 
 FIRST_INCREMENTAL = 17
 HALF = ".half."
+# pg_basebackup receives WAL by a process of its own, which goes on for ever when the other is killed.
+TOGETHER = 'trap "kill -KILL 0" TERM; "$@" & wait $!'
 # Each must begin where another ends, but for the one that the position is in.
 SUMMARIES = """
 with wanted as (select %s::pg_lsn as start),
@@ -336,16 +340,22 @@ def _verify(site: Site, one: BackupSet, programs: Programs) -> None:
 def _run_shown(words: list[str | Path], password: str, *, shown: bool) -> None:
     """Run pg_basebackup; on a terminal its progress is seen."""
     env = clean_environment({"LC_ALL": "C", **({"PGPASSWORD": password} if password else {})})
-    done = subprocess.run(
+    process = subprocess.Popen(
         # It must not write on when we are gone.
-        ["setpriv", "--pdeathsig", "KILL", *map(str, words)],
+        ["setpriv", "--pdeathsig", "TERM", "sh", "-c", TOGETHER, "backup", *map(str, words)],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=None if shown else subprocess.PIPE, env=env, check=False, text=True,
-        errors="replace",
+        stderr=None if shown else subprocess.PIPE, env=env, text=True, errors="replace",
+        start_new_session=True,
     )  # fmt: skip
-    if done.returncode != 0:
-        lines = [line for line in (done.stderr or "").strip().splitlines() if "error" in line]
-        raise ProgramError(lines[0] if lines else f"{words[0]}: exit code {done.returncode}")
+    try:
+        _, told = process.communicate()
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    if process.returncode != 0:
+        lines = [line for line in (told or "").strip().splitlines() if "error" in line]
+        raise ProgramError(lines[0] if lines else f"{words[0]}: exit code {process.returncode}")
 
 
 def _admit_own_wal(site: Site, one: BackupSet) -> None:

@@ -268,7 +268,8 @@ class DataMaintainer(Daemon[MaintainerConfig]):
     def _report(self) -> None:
         self._reported_at = self.ctx.clock.monotonic()
         told = ", ".join(f"{key}: {value}" for key, value in sorted(self._counts.items()))
-        log.info("{%s}", told)
+        if told:
+            log.info("{%s}", told)
         self._counts.clear()
 
 

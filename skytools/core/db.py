@@ -19,7 +19,7 @@ import psycopg2.extras
 from psycopg2 import sql
 
 from skytools.core.errors import DatabaseError, SkytoolsError, TransientError
-from skytools.core.grants import missing_grant
+from skytools.core.grants import remedy
 
 __all__ = [
     "Database",
@@ -124,7 +124,7 @@ def translate(name: str, exc: psycopg2.Error) -> SkytoolsError:
     if code and exc.diag.message_detail:
         text += f" [{exc.diag.message_detail}]"
     hint = (exc.diag.message_hint or "") if code else ""
-    return DatabaseError(text, sqlstate=code, hint=hint or missing_grant(exc))
+    return DatabaseError(text, sqlstate=code, hint=hint or remedy(exc))
 
 
 class Database:

@@ -136,9 +136,7 @@ class BaseConsumer(Daemon[ConsumerConfig]):
         log.debug("batch %d: %d events in %.3f s", batch.id, batch.events, seconds)
         for fate in batch.reader.fates:
             until = f"is tried again at {fate.retry_after}" if fate.retry_after else "is dead"
-            log.error(
-                "%s: event %d %s after %d tries", self._name(), fate.event_id, until, fate.tries
-            )
+            log.error("%s: event %d %s, tries: %d", self._name(), fate.event_id, until, fate.tries)
         self.stats.finished(batch, seconds)
         self.stats.report()
         now = self.ctx.clock.monotonic()

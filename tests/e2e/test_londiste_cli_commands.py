@@ -202,8 +202,20 @@ def test_a_new_node_leaves_out_scripts_that_its_tables_have_already(pair, cli, m
     cli.raw(ini, "create-leaf", "new", new.conninfo, f"--provider={above}")
     assert new.value("select execute_file from londiste.applied_execute") == "more.sql"
     spawn("londiste", ini, "worker")
-    cli.raw(ini, "add-table", "t", "--create", "--wait-sync")
+    added = cli.raw(ini, "add-table", "t", "--create", "--merge-all", "--wait-sync")
+    assert "public.t: no other queue of this database brings it yet" in added.err
     cli.raw(ini, "compare", "t")
+
+
+def test_handlers_are_a_line_each_until_one_is_named(tree, cli):
+    tree.root()
+    listed = cli("root", "show-handlers").out.splitlines()
+    assert listed[-1] == "show-handlers NAME tells what one does, and its arguments."
+    lines = [line for line in listed if " - " in line]
+    assert len(lines) == len(listed) - 2
+    assert sum(line.startswith("dispatch - ") for line in lines) == 1
+    assert "    part_mode: " in cli("root", "show-handlers", "dispatch").out
+    assert "arguments" in cli.json("root", "show-handlers")[0]
 
 
 def test_check_names_what_is_wrong_and_the_remedy(pair, cli):

@@ -69,6 +69,15 @@ def test_missing_right_on_ours_says_what_to_grant(tx, other):
         other.execute('drop owned by "Poor"; drop role "Poor"')
 
 
+def test_missing_extension_of_ours_is_told_as_a_statement(tx, other):
+    other.execute("drop extension if exists pgq_ext")
+    with pytest.raises(DatabaseError, match=r"\(run there: create extension pgq_ext\)$"):
+        tx.query("select pgq_ext.version()")
+    tx.rollback()
+    with pytest.raises(DatabaseError, match=r'schema "mail" does not exist$'):
+        tx.query("select mail.f()")
+
+
 def test_deadlock_class_and_lock_timeout_are_transient(tx, other):
     other.execute("create table l (i int)")
     other.execute("insert into l values (1)")

@@ -91,7 +91,7 @@ def test_the_rest_goes_through_and_the_event_is_retried_then_dead(
     queue.tick()
     fail(consumer, times=2)
     consumer.step()
-    assert "is dead after 2 tries" in caplog.messages[-1]
+    assert "is dead, tries: 2" in caplog.messages[-1]
     (dead,) = queue.db.query(
         "select ev_data, ev_tries, ev_failed_reason from pgq.failed_event_list('q', 'job')"
     )

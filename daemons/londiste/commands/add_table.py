@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import re
 
 from skytools.core.db import Database, sql
@@ -14,6 +15,8 @@ from skytools.daemons.londiste.commands.base import Command, Env, dry_run, names
 from skytools.daemons.londiste.commands.select import choose, known_node, require
 from skytools.daemons.londiste.commands.waiting import wait_until_synced
 from skytools.daemons.londiste.relation import describe
+
+log = logging.getLogger("londiste")
 
 COPY_CONDITION = "copy_condition"
 # What triggers of pgq take, and what londiste.local_add_table does.
@@ -210,8 +213,23 @@ def _add(env: Env, name: str) -> str:
         answer = api.add_table(
             db, env.queue, name, args, attrs, dest=None if dest == name else dest
         )
+        merged = api.merged_with(db, env.queue, dest)
     env.say("%s", answer.note)
+    if opts.merge_all:
+        _tell_merged(env, name, merged)
     return answer.note
+
+
+def _tell_merged(env: Env, name: str, queues: list[str]) -> None:
+    """Name the other queues: one whose root has just added the table is not known here yet."""
+    if queues:
+        env.say("%s: merged with queue %s", name, ", ".join(queues))
+        return
+    log.warning(
+        "%s: no other queue of this database brings it yet, so nothing is merged; when one does,"
+        " remove-table and add-table --merge-all again",
+        name,
+    )
 
 
 def _try_condition(db: Database, dest: str, condition: str) -> None:

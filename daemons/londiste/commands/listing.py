@@ -68,7 +68,9 @@ def missing(env: Env) -> int:
 
 
 def _handlers_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("names", nargs="*", metavar="NAME", help="handlers; default: all")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="handlers to describe; default: a line for each"
+    )
 
 
 def show_handlers(env: Env) -> int:
@@ -86,10 +88,15 @@ def show_handlers(env: Env) -> int:
         text = inspect.getdoc(known[name]) or ""
         arguments = dict(known[name].args)
         rows.append({"name": name, "help": text, "arguments": arguments})
+        if not env.opts.names:
+            env.out.line(f"{name} - {(text.splitlines() or [''])[0]}")
+            continue
         env.out.line(f"{name} - {text}")
         for argument, meaning in arguments.items():
             env.out.line(f"    {argument}: {meaning}")
         env.out.line()
+    if not env.opts.names:
+        env.out.line("\nshow-handlers NAME tells what one does, and its arguments.")
     env.result(rows)
     return 0
 

@@ -46,7 +46,7 @@ from skytools.walmgr.wal import HISTORY, Segment, WalError, format_lsn, kind_of
 
 FIRST_INCREMENTAL = 17
 HALF = ".half."
-# pg_basebackup receives WAL by a process of its own, which goes on for ever when the other is killed.
+# pg_basebackup receives WAL by a process of its own, which goes on for ever when the other dies.
 TOGETHER = 'trap "kill -KILL 0" TERM; "$@" & wait $!'
 # Each must begin where another ends, but for the one that the position is in.
 SUMMARIES = """

@@ -118,11 +118,11 @@ def _make(site: Site, wish: Wish, beside: Callable[[BackupSet], Staging] | None)
     began = time.monotonic()
     database, conninfo = _source(site, wish.source)
     server = ask_server(database)
-    site.archive.claim(server.system_id)
     programs = site.programs(server.major)
     parent = parent_for(site, database, server) if wish.incremental else None
     rate = wish.rate or site.cfg.backup_rate
     files = None if parent else _open_files(site, wish, database, rate)
+    site.archive.claim(server.system_id)
     remove_halves(site)
     one = _begin(site, database, server, parent)
     what = f"what changed since {parent.name}" if parent else "all"
@@ -140,7 +140,7 @@ def _make(site: Site, wish: Wish, beside: Callable[[BackupSet], Staging] | None)
         with ThreadPoolExecutor(1) as pool:
             copied = pool.submit(copy.finish) if copy is not None else None
             one = _read_back(site, database, one)
-            _verify(site, one, programs)
+            _verify(site, one, programs, linked=files is not None and files.base is not None)
             if copied is not None:
                 copied.result()
     except (SkytoolsError, WalError, OSError, KeyboardInterrupt):
@@ -328,12 +328,17 @@ def _read_back(site: Site, database: Database, one: BackupSet) -> BackupSet:
     return one
 
 
-def _verify(site: Site, one: BackupSet, programs: Programs) -> None:
+def _verify(site: Site, one: BackupSet, programs: Programs, *, linked: bool) -> None:
     """Compare every file with the manifest, and read the set's WAL, while the disk gets it all."""
     with ThreadPoolExecutor(1) as pool:
         # pg_basebackup would do so file by file, and nobody could read meanwhile.
         synced = pool.submit(sync_tree, one.path)
-        site.here.check([programs.path("pg_verifybackup"), "--quiet", one.data])
+        try:
+            site.here.check([programs.path("pg_verifybackup"), "--quiet", one.data])
+        except ProgramError as exc:
+            if linked:
+                raise ProgramError(f"{exc}; `backup --full` copies all anew") from exc
+            raise
         synced.result()
 
 

@@ -8,6 +8,7 @@ slot follows, so that the server keeps no more than what is still on its way.
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import tempfile
 from contextlib import suppress
@@ -37,6 +38,7 @@ ADVANCE = """
 select pg_replication_slot_advance(slot_name, %s::pg_lsn) from pg_replication_slots
 where slot_name = %s and restart_lsn < %s::pg_lsn
 """
+STATE = "select pg_backend_pid(), pg_is_in_recovery()"
 SPACES = "select oid::text from pg_tablespace where pg_tablespace_location(oid) <> ''"
 
 
@@ -61,7 +63,7 @@ class LowLevelBackup:
         self._database = site.connect(database.name, database.conninfo)
         self._slot = "walmgr_" + re.sub("[^a-z0-9]", "", one.path.name.rpartition(".")[2].lower())
         self._timeline = 0
-        self._pid = 0
+        self._state: tuple[object, ...] = ()
         self._advanced = 0
         self._receiver: subprocess.Popen[bytes] | None = None
         self._told = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
@@ -82,7 +84,7 @@ class LowLevelBackup:
     def start(self) -> None:
         """Begin: from here on the server's WAL repairs what is copied. Raises SkytoolsError."""
         database = self._database
-        self._pid = int(database.value("select pg_backend_pid()"))
+        self._state = tuple(database.query(STATE)[0])
         database.value(SLOT, [self._slot])
         call = "pg_backup_start(%s, true)"
         if self._programs.major < FIRST_SHORT_NAMES:
@@ -103,13 +105,14 @@ class LowLevelBackup:
         """Raise SkytoolsError when the backup is no more; let the server drop WAL that is here."""
         if self._receiver is not None and self._receiver.poll() is not None:
             raise ProgramError(f"the backup's WAL is no longer received: {self._last_words()}")
+        self._require_session()
         whole = [one for one in self._segments() if not one.endswith(PARTIAL)]
         if whole:
             end = Segment.parse(max(whole), self._one.segment_size).end
             if end > self._advanced:
                 self._advanced = end
                 position = format_lsn(end)
-                self._in_session(ADVANCE, [position, self._slot, position])
+                self._database.query(ADVANCE, [position, self._slot, position])
 
     def stop(self) -> Ended:
         """End it, with all its WAL in the set. Raises SkytoolsError."""
@@ -117,7 +120,7 @@ class LowLevelBackup:
         call = "pg_backup_stop(false)"
         if self._programs.major < FIRST_SHORT_NAMES:
             call = "pg_stop_backup(false, false)"
-        lsn, label = self._in_session(f"select lsn::text, labelfile from {call}")  # noqa: S608
+        lsn, label = self._database.query(f"select lsn::text, labelfile from {call}")[0]  # noqa: S608
         found = LABEL_START.search(str(label))
         assert found is not None, label
         ended = Ended(str(label), WalRange(self._timeline, parse_lsn(found[1]), parse_lsn(lsn)))
@@ -125,12 +128,13 @@ class LowLevelBackup:
         self._finish_wal(ended.range.end)
         return ended
 
-    def _in_session(self, query: str, args: list[str] | None = None) -> tuple[str, ...]:
-        """Run a statement in the session that the backup began in, none that took its place."""
-        row = self._database.query_one(query, args)
-        if int(self._database.value("select pg_backend_pid()")) != self._pid:
-            raise SkytoolsError("the session of the backup was lost: the server ended the backup")
-        return row or ()
+    def _require_session(self) -> None:
+        """Raise SkytoolsError when the session is another one, or the standby none any more."""
+        process, in_recovery = self._database.query(STATE)[0]
+        if process != self._state[0]:
+            raise SkytoolsError("the session of the backup was lost, and the backup with it")
+        if in_recovery != self._state[1]:
+            raise SkytoolsError("the standby was promoted during the backup: repeat it")
 
     def _require_timeline(self, end: int) -> None:
         """Raise SkytoolsError when a standby went to another timeline meanwhile."""
@@ -167,7 +171,7 @@ class LowLevelBackup:
         process, self._receiver = self._receiver, None
         if process is None:
             return
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # what all versions end in order on
         with suppress(subprocess.TimeoutExpired):
             process.wait(STOP_TIMEOUT)
         if process.poll() is None:
@@ -182,6 +186,12 @@ class LowLevelBackup:
         self._stop_receiver()
         # It ends beyond the position that it is given.
         last = Segment.at(self._timeline, end - 1, self._one.segment_size).name
+        for name in self._segments():
+            path = self.folder / name
+            if name[:24] > last:
+                path.unlink()
+            elif path.stat().st_size != self._one.segment_size:
+                path.write_bytes(b"")  # it was ended before that had its size, and begins anew
         if last not in self._segments():
             self._receiver = self._receive(end - 1)
             code = self._receiver.wait()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import tempfile
 import threading
@@ -91,7 +92,7 @@ class Rsync:
             env = clean_environment({"LC_ALL": "C", "RSYNC_PROTECT_ARGS": "0"})
             return subprocess.Popen(
                 self.words(job, rate, always=always), stdin=names, stdout=subprocess.PIPE,
-                stderr=told, env=env,
+                stderr=told, env=env, process_group=0,
             )  # fmt: skip
 
     def run(self, job: Job, *, always: bool = False) -> None:
@@ -114,6 +115,12 @@ class Rsync:
             raise ProgramError(f"rsync from {self.host} was killed by signal {-code}")
         text = (faults or lines or [f"exit code {code}"])[0]
         raise ProgramError(f"rsync from {self.host}: {text}")
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill what an rsync has started: that would go on for a while when the first was killed."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _shell(ssh: Sequence[str], user: str) -> str:
@@ -158,12 +165,16 @@ class Streams:
             thread.join(STOP_TIMEOUT)
         with self._lock:
             for process in self._processes.values():
-                process.kill()
+                if process.poll() is None:
+                    end_group(process)
         for thread in self._threads:
             thread.join()
 
     def running(self) -> bool:
         """Whether there is still something to copy. Raises ProgramError when one has failed."""
+        for process in list(self._processes.values()):
+            if (process.poll() or 0) < 0:
+                end_group(process)
         if self._error is not None:
             raise self._error
         return any(thread.is_alive() for thread in self._threads)

@@ -3,14 +3,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 from pathlib import Path
 
+import pytest
+
+from skytools.core import processes
 from skytools.core.db import Database
-from tests.e2e.test_walmgr_failover import Writer
+from tests.e2e.test_walmgr_failover import DURABLE, Writer, rows
 from tests.e2e.test_walmgr_sshd import two_hosts
-from tests.fixtures.process import run
-from tests.fixtures.walmgr import Hosts, MakeHosts
+from tests.fixtures.process import Program, Spawn, run
+from tests.fixtures.wait import wait_until
+from tests.fixtures.walmgr import Hosts, MakeHosts, snapshot
 from tests.fixtures.walmgr_sets import Copy, names, sets, switch
 
 CONTENT = """
@@ -40,13 +46,6 @@ def in_set(hosts: Hosts, name: str, file: str) -> Path:
     return hosts.data / name / "data" / file
 
 
-def verify(hosts: Hosts, name: str) -> None:
-    done = run(*hosts.words(
-        hosts.primary.program("pg_verifybackup"), "--exit-on-error", hosts.data / name / "data"
-    ))  # fmt: skip
-    assert done.code == 0, done.err
-
-
 def test_sets_made_under_load_are_complete_and_share_what_is_unchanged(archived: Hosts) -> None:
     database = archived.sql(archived.primary)
     database.execute(f"create tablespace other location '{archived.folder('space')}'")
@@ -72,14 +71,25 @@ def test_sets_made_under_load_are_complete_and_share_what_is_unchanged(archived:
     assert [one["state"] for one in sets(archived)] == ["verified", "verified"]
     _has_what_belongs_to_it(archived, database, first)
     _share(archived, database, first, second)
-    verify(archived, second)
-
     got = set(Copy(archived, 1).restore("--point", "between"))
     assert between <= got <= acknowledged
     assert set(Copy(archived, 2).restore()) == acknowledged
     for number in (1, 2):
         space = archived.root / f"copy{number}" / "data.tablespaces"
         assert any(space.iterdir())
+    _what_is_linked_is_not_taken_to_be_good(archived, second, path_of(archived, database, "quiet"))
+
+
+def _what_is_linked_is_not_taken_to_be_good(hosts: Hosts, name: str, file: str) -> None:
+    damaged = in_set(hosts, name, file)
+    raw = bytearray(damaged.read_bytes())
+    raw[5000] ^= 1
+    info = damaged.stat()
+    damaged.write_bytes(raw)
+    os.utime(damaged, ns=(info.st_atime_ns, info.st_mtime_ns))
+    refused = hosts.walmgr("backup")
+    assert (refused.code, refused.err.count("\n")) == (1, 1)
+    assert f'checksum mismatch for file "{file}"; `backup --full` copies' in refused.err
 
 
 def _has_what_belongs_to_it(hosts: Hosts, database: Database, name: str) -> None:
@@ -93,8 +103,8 @@ def _has_what_belongs_to_it(hosts: Hosts, database: Database, name: str) -> None
     assert not in_set(hosts, name, passing).exists()
     assert not in_set(hosts, name, path_of(hosts, database, "mine")).exists()
     assert in_set(hosts, name, path_of(hosts, database, "t")).exists()
-    segments = {p.name for p in (data / "pg_wal").iterdir() if p.is_file()}
-    assert segments
+    segments = {p.name: p.stat().st_size for p in (data / "pg_wal").iterdir() if p.is_file()}
+    assert set(segments.values()) == {16 << 20}
     assert {f"{one}.done" for one in segments} == {
         p.name for p in (data / "pg_wal" / "archive_status").iterdir()
     }
@@ -125,5 +135,133 @@ def test_streams_come_through_ssh_by_a_key_that_may_only_read(make_hosts: MakeHo
         assert "by 2 streams" in told
     finally:
         sshd.stop()
-    verify(hosts, names(hosts)[0])
     assert in_set(hosts, names(hosts)[0], path_of(hosts, database, "t")).exists()
+
+
+def engines(hosts: Hosts) -> dict[int, str]:
+    """Return the running rsync and pg_receivewal of a backup: number and name."""
+    found = {}
+    for process in processes.everyone():
+        if process.running and process.name in ("rsync", "pg_receivewal"):
+            with contextlib.suppress(OSError):
+                words = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+                if str(hosts.data).encode() in words:
+                    found[process.pid] = process.name
+    return found
+
+
+def begin(hosts: Hosts, spawn: Spawn, *options: object) -> Program:
+    """Begin a backup that takes minutes, and wait until all of it runs."""
+    slow = ("--streams", "2", "--max-rate", "200k")
+    program = spawn(*hosts.command("backup", *slow, *options), cwd=hosts.root)
+
+    def runs() -> bool:
+        kinds = list(engines(hosts).values())
+        return not program.running or (kinds.count("rsync") >= 2 and "pg_receivewal" in kinds)
+
+    wait_until(runs, what=lambda: program.output)
+    assert program.running, program.output
+    return program
+
+
+def failed(hosts: Hosts, program: Program, told: str) -> None:
+    """A backup failed with one line, and left nothing behind that runs."""
+    assert program.wait() == 1, program.output
+    (line,) = [line for line in program.output.splitlines() if line.startswith("walmgr: ")]
+    assert told in line
+    assert engines(hosts) == {}
+    assert sets(hosts)[-1]["state"] == "failed"
+
+
+def test_what_is_killed_in_the_middle_leaves_nothing_but_a_failed_set(
+    archived: Hosts, spawn: Spawn
+) -> None:
+    database = archived.sql(archived.primary)
+    database.execute("create table t (id int)")
+    program = begin(archived, spawn)
+    os.kill(min(pid for pid, name in engines(archived).items() if name == "rsync"), 9)
+    failed(archived, program, "rsync from this machine")
+
+    program = begin(archived, spawn)
+    program.kill()
+    wait_until(lambda: engines(archived) == {}, what=lambda: str(engines(archived)))
+    assert [one["state"] for one in sets(archived)] == ["failed"]
+    # The server forgets a backup whose session is gone, slot included.
+    wait_until(lambda: database.query("select 1 from pg_replication_slots") == [])
+
+    program = begin(archived, spawn)
+    archived.primary.kill()
+    failed(archived, program, "the backup's WAL is no longer received: pg_receivewal: error:")
+    archived.primary.start()
+    archived.good("backup", "--streams", "2")
+    assert [one["state"] for one in sets(archived)] == ["verified"]
+
+
+def test_a_standby_is_read_until_it_is_promoted(make_hosts: MakeHosts, spawn: Spawn) -> None:
+    hosts = make_hosts(settings={**DURABLE, "full_page_writes": "on"}, backup_streams="2")
+    hosts.good("pair")
+    primary = hosts.sql(hosts.primary)
+    primary.execute("create table t (id bigint primary key)")
+    writer = Writer(hosts.primary)
+    try:
+        writer.wait(100)
+        before = set(writer.acknowledged)
+        standby = hosts.sql(hosts.standby)
+        wait_until(lambda: before <= rows(hosts, hosts.standby))
+        assert "from the standby by 2 streams" in hosts.good("backup", "--from", "standby").out
+    finally:
+        writer.stop()
+    label = in_set(hosts, names(hosts)[-1], "backup_label").read_text()
+    assert "BACKUP FROM: standby" in label
+    assert before <= set(Copy(hosts, 1).restore("--immediate"))
+
+    program = begin(hosts, spawn, "--from", "standby")
+    standby.execute("select pg_promote()")
+    failed(hosts, program, "the standby was promoted during the backup")
+
+
+@pytest.mark.pg(">=17")
+def test_a_set_by_streams_is_a_base_of_incremental_ones(archived: Hosts) -> None:
+    database = archived.sql(archived.primary)
+    database.execute("alter system set summarize_wal = on")
+    database.execute("select pg_reload_conf()")
+    database.execute(f"create tablespace other location '{archived.folder('space')}'")
+    database.execute("create table t (id bigint primary key) tablespace other")
+    database.execute("create table big as select generate_series(1, 100000) id")
+    archived.write_ini(backup_streams="2", keep_backups="5", incremental="1")
+    archived.good("backup", "--full")
+    database.execute("insert into t values (1)")
+    archived.good("backup")
+    database.execute("insert into t values (2)")
+    switch(database)
+    first, second = sets(archived)
+    assert second["parent"] == first["name"]
+    assert int(str(second["size"])) < int(str(first["size"]))
+    assert Copy(archived, 1).restore() == [1, 2]
+
+
+def test_bad_input_is_one_line_and_touches_nothing(archived: Hosts) -> None:
+    other = archived.folder("other")
+    (other / "postmaster.pid").write_text("1\n/elsewhere\n0\n")
+    nowhere = archived.folder("empty-path")
+    for program in ("env", "sh", "setpriv", "python3"):
+        (nowhere / program).symlink_to(str(shutil.which(program)))
+    before = snapshot(archived.data)
+    good = str(archived.primary.datadir)
+    for data, words, told in (
+        ("", (), "master_data must be set for a backup by several streams"),
+        (other, (), f"{other} is not the data folder of the server that answers"),
+        (good, ("--max-rate", "fast"), "'fast' is no rate such as 500k or 20M"),
+        (good, ("--from", "standby"), "the standby does not answer"),
+    ):
+        archived.write_ini(master_data=str(data))
+        result = archived.walmgr("backup", "--streams", "2", *words)
+        assert result.code in (1, 2)
+        assert result.err.count("\n") == 1
+        assert told in result.err
+    archived.write_ini(master_data=good)
+    path = ("env", f"PATH={nowhere}")
+    result = run(*archived.words(*path, archived.program, archived.ini, "backup", "--streams", "2"))
+    assert (result.code, result.err.count("\n")) == (1, 1), result.err
+    assert "rsync cannot be run: " in result.err
+    assert snapshot(archived.data) == before

@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 
 from tests.fixtures.process import run
@@ -118,17 +116,17 @@ def test_only_success_removes_old_sets(archived: Hosts) -> None:
     assert wal[2] in there
 
     archived.write_ini(backup_rate="32k")
-    process = subprocess.Popen(
-        archived.command("backup"), stdout=subprocess.DEVNULL, start_new_session=True
-    )
+    process = subprocess.Popen(archived.command("backup"), stdout=subprocess.DEVNULL)
     wait_until(lambda: any(one["state"] == "running" for one in sets(archived)))
     refused = archived.walmgr("backup")
     assert (refused.code, "a backup or restore is running already (process" in refused.err) == (
         3,
         True,
     )
-    os.killpg(process.pid, signal.SIGKILL)
+    assert _at_work(archived)
+    process.kill()
     process.wait()
+    wait_until(lambda: not _at_work(archived), what=lambda: str(_at_work(archived)))
     assert [one["state"] for one in sets(archived)] == ["verified", "verified", "failed"]
     archived.write_ini(backup_rate="")
     archived.write_ini(master_bin="", slave_bin="/nowhere")
@@ -139,6 +137,12 @@ def test_only_success_removes_old_sets(archived: Hosts) -> None:
     assert [one["state"] for one in sets(archived)] == ["verified", "verified"]
     assert names(archived)[0] == two[1]
     _the_hook_may_keep_a_set(archived)
+
+
+def _at_work(archived: Hosts) -> list[str]:
+    """Return the command lines of programs that write a set."""
+    words = run("ps", "-eo", "args").lines
+    return [line for line in words if f"{archived.data}/data.master." in line]
 
 
 def _a_damaged_set_is_never_restored_silently(archived: Hosts) -> None:

@@ -88,10 +88,9 @@ def test_the_last_commit_survives(
 ) -> None:
     hosts = make_pair(make_hosts, way, place, size)
     database = hosts.sql(hosts.primary)
+    starve(hosts)
     if standby == "paused":
         hosts.good("pause")
-    elif way == "archive":
-        starve(hosts)
     if way != "archive":
         serve(hosts, spawn)
         wait_until(lambda: database.value(SYNC) == "sync")

@@ -25,7 +25,6 @@ from skytools.walmgr.remote import Host, clean_environment
 
 VANISHED, PARTLY = 24, 23
 TRIES = 4  # of a file that becomes shorter each time it is read
-STOP_TIMEOUT = 10.0
 # What is said of a file that the server changes while it is read.
 HARMLESS = re.compile(
     r"file has vanished: "
@@ -117,8 +116,17 @@ class Rsync:
         raise ProgramError(f"rsync from {self.host}: {text}")
 
 
+def has_died(process: subprocess.Popen[bytes], how: int = 0) -> bool:
+    """Whether a process has ended by a signal; its number stays its own."""
+    ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | how)
+    return ended is not None and ended.si_code != os.CLD_EXITED
+
+
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill what an rsync has started: that would go on for a while when the first was killed."""
+    """Kill an rsync with what it has started: that would go on for a while without it.
+
+    Whoever waits for it must not have done so yet.
+    """
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
@@ -160,21 +168,16 @@ class Streams:
         with self._lock:
             self._stopping = True
             for process in self._processes.values():
-                process.terminate()
-        for thread in self._threads:
-            thread.join(STOP_TIMEOUT)
-        with self._lock:
-            for process in self._processes.values():
-                if process.poll() is None:
-                    end_group(process)
+                end_group(process)
         for thread in self._threads:
             thread.join()
 
     def running(self) -> bool:
         """Whether there is still something to copy. Raises ProgramError when one has failed."""
-        for process in list(self._processes.values()):
-            if (process.poll() or 0) < 0:
-                end_group(process)
+        with self._lock:
+            for process in self._processes.values():
+                if has_died(process, os.WNOHANG):
+                    end_group(process)
         if self._error is not None:
             raise self._error
         return any(thread.is_alive() for thread in self._threads)
@@ -222,6 +225,11 @@ class Streams:
             with process.stdout as lines:
                 for line in lines:
                     self._see(number, job, os.fsdecode(line).rstrip("\n"))
+            died = has_died(process)
+            with self._lock:
+                del self._processes[number]
+                if died or self._stopping:
+                    end_group(process)
             code = process.wait()
             told.seek(0)
             text = told.read().decode(errors="replace")

@@ -152,7 +152,7 @@ def engines(hosts: Hosts) -> dict[int, str]:
 
 def begin(hosts: Hosts, spawn: Spawn, *options: object) -> Program:
     """Begin a backup that takes minutes, and wait until all of it runs."""
-    slow = ("--streams", "2", "--max-rate", "200k")
+    slow = ("--streams", "2", "--max-rate", "64k")
     program = spawn(*hosts.command("backup", *slow, *options), cwd=hosts.root)
 
     def runs() -> bool:
@@ -169,7 +169,8 @@ def failed(hosts: Hosts, program: Program, told: str) -> None:
     assert program.wait() == 1, program.output
     (line,) = [line for line in program.output.splitlines() if line.startswith("walmgr: ")]
     assert told in line
-    assert engines(hosts) == {}
+    # By itself the slow backup would go on for longer than this waits.
+    wait_until(lambda: engines(hosts) == {}, 60, what=lambda: str(engines(hosts)))
     assert sets(hosts)[-1]["state"] == "failed"
 
 

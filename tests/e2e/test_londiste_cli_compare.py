@@ -181,6 +181,11 @@ def test_repair_of_a_merged_table_does_not_delete_what_other_queues_bring(chain,
         " merge_state)"
         " values ('more', 'public.acc', 'x.acc', true, 'ok')"
     )
+    leaf.execute("set session_replication_role = replica")
+    leaf.execute("insert into x.acc values (-1, 0, 'of the other queue')")
+    told = cli("leaf", "compare", "acc", code=1).err
+    assert "has rows of queue more too; say by --where which are those of queue q" in told
+    assert "--where" not in cli("leaf", "compare", "acc", "--where=id > 0").err
     told = cli("leaf", "repair", "--all", "--apply", code=1).err
     assert f"finished {ODD}" in told, "one that cannot be repaired kept another from it"
     assert "has rows of queue more too, which would be deleted" in told

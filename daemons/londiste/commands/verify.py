@@ -17,6 +17,8 @@ from skytools.daemons.londiste.verify.compare import compare, exit_code
 from skytools.daemons.londiste.verify.repair import Repair, repair
 from skytools.daemons.londiste.verify.session import DEFAULT_JOBS, Session
 
+ONLY_ROWS = "only rows for which this holds, on both sides"
+
 
 def _common(parser: argparse.ArgumentParser) -> None:
     names_or_all("tables in sync (the default)", metavar="TABLE")(parser)
@@ -35,6 +37,7 @@ def _common(parser: argparse.ArgumentParser) -> None:
 def _compare_arguments(parser: argparse.ArgumentParser) -> None:
     _common(parser)
     parser.add_argument("--count-only", action="store_true", help="only count the rows")
+    parser.add_argument("--where", metavar="COND", default="", help=ONLY_ROWS)
 
 
 def _repair_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +51,7 @@ def _repair_arguments(parser: argparse.ArgumentParser) -> None:
         "--repair-where",
         metavar="COND",
         default="",
-        help="only rows for which this holds, on both sides",
+        help=ONLY_ROWS,
     )
     parser.add_argument(
         "--sort-bufsize",
@@ -93,7 +96,7 @@ def compare_tables(env: Env) -> int:
     """Compare; the exit code is the number of tables that differ, 250 at most, 1 on errors too."""
     session = _session(env)
     try:
-        found = compare(session, _wanted(env), count_only=env.opts.count_only)
+        found = compare(session, _wanted(env), count_only=env.opts.count_only, where=env.opts.where)
     finally:
         session.close()
     env.result([asdict(one) for one in found])

@@ -207,7 +207,9 @@ class CatchUp:
     def _idle(self, row: TableInfo) -> None:
         """Wait for a tick; the first after the snapshot is asked for."""
         provider = self._provider
-        assert provider is not None
+        if provider is None:  # nothing is read as long as other queues copy into the table
+            self.job.wait(POLL_SECONDS)
+            return
         now = self.job.ctx.clock.monotonic()
         if row.snapshot is not None and now - self._forced > FORCE_SECONDS:
             self._forced = now

@@ -42,11 +42,12 @@ def compare(
     tables: Iterable[TableInfo],
     *,
     count_only: bool = False,
+    where: str = "",
 ) -> list[Comparison]:
-    """Compare tables one after the other, and say of each what was found."""
+    """Compare tables one after the other, and say of each what was found. `where`: such rows."""
     found = []
     for table in tables:
-        pair = session.pair(table)
+        pair = session.pair(table, where)
         log.info("Comparing %s with %s at tick %d", table.name, pair.source.name, pair.tick)
         one = compare_pair(session, pair, count_only=count_only)
         found.append(one)
@@ -55,7 +56,19 @@ def compare(
         log.info("dstdb: %s", one.dst)
         if not one.equal:
             log.warning("%s: Results do not match!", table.name)
+            _tell_of_merge(session, table, where)
     return found
+
+
+def _tell_of_merge(session: Session, table: TableInfo, where: str) -> None:
+    others = session.upstream.merged_with(table)
+    if others and not where and not session.cfg.compare_sql:
+        log.warning(
+            "%s: has rows of queue %s too; say by --where which are those of queue %s",
+            table.name,
+            ", ".join(others),
+            session.cfg.queue_name,
+        )
 
 
 def compare_pair(session: Session, pair: Pair, *, count_only: bool) -> Comparison:

@@ -43,6 +43,13 @@ def check(cfg: WalmgrConfig, facts: Facts) -> list[Finding]:
     return sorted(found, key=lambda one: -one.level)
 
 
+def _standby_remedy(facts: Facts) -> str:
+    why = facts.silence.get("standby", "")
+    if any(text in why for text in ("authentication failed", "pg_hba.conf", "password")):
+        return "let that user in by its pg_hba.conf, or set slave_db to another way"
+    return "start it; `restore` makes it anew"
+
+
 def _why(facts: Facts, role: str) -> str:
     return f"{facts.silence[role]}; " if role in facts.silence else ""
 
@@ -70,7 +77,7 @@ def _primary(facts: Facts) -> Iterator[Finding]:
 def _standby(facts: Facts) -> Iterator[Finding]:
     standby, primary = facts.standby, facts.primary
     if standby is None:
-        remedy = _why(facts, "standby") + "start it; `restore` makes it anew"
+        remedy = _why(facts, "standby") + _standby_remedy(facts)
         yield Finding(CRITICAL, "the standby does not answer", remedy)
         return
     if not standby["in_recovery"]:

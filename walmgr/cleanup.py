@@ -73,6 +73,9 @@ def _files(site: Site, *, everything: bool) -> Iterator[Step]:
     for path in (site.cfg.completed, site.cfg.partials):
         if path.is_dir():
             yield _removal(path)
+    for name in ("points.json", "drill.json", "offsite.json"):  # what they tell of is gone
+        if (site.cfg.home / name).exists():
+            yield _removal(site.cfg.home / name)
 
 
 def _removal(path: Path) -> Step:
@@ -82,7 +85,7 @@ def _removal(path: Path) -> Step:
 def _remover(path: Path) -> Callable[[], None]:
     def remove() -> None:
         try:
-            shutil.rmtree(path)
+            path.unlink() if path.is_file() else shutil.rmtree(path)
         except OSError as exc:
             raise SkytoolsError(f"{exc.filename or path}: {exc.strerror}") from exc
 

@@ -67,6 +67,7 @@ def _serve(argv: list[str]) -> int:
 
 
 def _main(argv: list[str]) -> int:
+    argv = options_last(argv)
     opts = parser().parse_args(argv)
     if os.geteuid() == 0 and opts.verb not in READING:
         raise UsageError(f"{opts.verb}: run it as the user of the PostgreSQL server, not as root")
@@ -92,6 +93,23 @@ def _main(argv: list[str]) -> int:
         raise SkytoolsError(f"{exc.filename or opts.verb}: {exc.strerror or exc}") from exc
     finally:
         site.close()
+
+
+def options_last(argv: list[str]) -> list[str]:
+    """Bring options of every verb behind it: in 3.x they were mostly before the ini."""
+    own = {"-q", "--quiet", "-v", "--verbose", "-n", "--plan", "--not-really", "--json"}
+    early: list[str] = []
+    words = list(argv)
+    at = found = 0
+    while at < len(words) and found < 2:
+        size = 2 if words[at] == "--set" else 1
+        if size == 2 or words[at] in own or words[at].startswith("--set="):
+            early += words[at : at + size]
+            del words[at : at + size]
+        else:
+            found += not words[at].startswith("-")
+            at += 1
+    return [*words[:2], *early, *words[2:]] if found == 2 else [*early, *words]
 
 
 def parser() -> argparse.ArgumentParser:

@@ -50,8 +50,8 @@ class WalmgrConfig(DaemonConfig):
         "keep_symlinks": "pg_basebackup copies what the links lead to",
         "hot_standby": "standbys are always hot",
         "master_config": "settings are changed by ALTER SYSTEM",
-        "config_backup": "configuration inside the data folder is part of each set",
-        "slave_config_dir": "configuration inside the data folder is part of each set",
+        "config_backup": "each set has the configuration",
+        "slave_config_dir": "each set has the configuration, and brings it along",
     }
 
     master_db: str = option(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import subprocess
 
 from skytools.core.db import sql
-from skytools.core.errors import UsageError
+from skytools.core.errors import SkytoolsError, UsageError
 from skytools.walmgr import pair, postgres
 from skytools.walmgr.errors import RefusedError
 from skytools.walmgr.link import Place
@@ -14,6 +14,8 @@ from skytools.walmgr.pair import NO_ARCHIVE, Pairing, Step
 from skytools.walmgr.quickini import read
 from skytools.walmgr.remote import shell
 from skytools.walmgr.site import Site
+
+SSH_FAILED = 255
 
 
 def plan_setup(site: Site, *, restart: bool, force: bool) -> Pairing:
@@ -85,6 +87,14 @@ def place_of(site: Site) -> Place:
 
 
 def forward(place: Place, words: list[str]) -> int:
-    """Run a verb on the archive's host, with our input and output; returns its exit code."""
+    """Run a verb on the archive's host, with our input and output; returns its exit code.
+
+    Raises SkytoolsError when that cannot be reached; ssh has said why.
+    """
     done = subprocess.run(place.command(*words), check=False)
+    if done.returncode == SSH_FAILED:
+        raise SkytoolsError(
+            f"{place.host}, which has the archive, does not let us in by ssh: `sshkey` here prints "
+            "the key that `sshkey --allow` there lets in"
+        )
     return done.returncode if 0 <= done.returncode < 126 else 1

@@ -80,9 +80,9 @@ def _require_fit(site: Site) -> tuple[Server, Control]:
     if leader.in_recovery:
         raise RefusedError(f"{site.leader.name} is no primary: `boot` promotes it")
     node = site.follower
-    control = node.control()
+    folder, control = node.folder, node.control()
     if control is None or control.system_id != leader.system_id:
-        raise RefusedError(f"{node.data} is no former primary of this cluster: `restore` makes it")
+        raise RefusedError(f"{folder} is no former primary of this cluster: `restore` makes it")
     if not node.host.local and site.leader.name == SLAVE and not site.cfg.slave_db:
         raise UsageError(f"slave_db must be set for this: how {node.host} reaches this machine")
     return leader, control

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 REFUSED = 126
 FAST = ("xput", "xget")
-FOR_PEOPLE = ("listbackups", "points", "point", "status", "check", "backup", "xpartialsync")
+FOR_PEOPLE = ("listbackups", "points", "point", "status", "check", "backup", "sync", "xpartialsync")
 PREFIX = ["env", "LC_ALL=C", "TZ=UTC"]
 TOOLS = ("cat", "ls", "test", "rm")
 # What a backup by several streams asks rsync for: to read, by a list of names, nothing else.

@@ -111,6 +111,14 @@ def test_an_offsite_copy_that_is_late_is_found() -> None:
     assert check(CFG, facts(offsite=late)) == []
 
 
+def test_a_standby_that_lets_us_not_in_is_not_to_be_made_anew() -> None:
+    why = 'FATAL:  Peer authentication failed for user "walmgr"'
+    (found,) = check(CFG, facts(standby=None, silence={"standby": why}))
+    assert "set slave_db" in found.remedy
+    (found,) = check(CFG, facts(standby=None, silence={"standby": "Connection refused"}))
+    assert "`restore` makes it anew" in found.remedy
+
+
 def test_a_trial_that_is_late_is_found() -> None:
     cfg = WalmgrConfig(keep_backups=1, drill_interval=24)
     assert check(cfg, facts(drill=Drill(NOW - 47 * 3600, good=True))) == []

@@ -63,3 +63,17 @@ def test_no_verb_does_anything_when_only_its_plan_is_asked_for() -> None:
     planned = {name for name, verb in commands.VERBS.items() if verb.plan is not None}
     assert planned | OWN_PLAN | LOOKING == commands.VERBS.keys()
     assert not planned & (OWN_PLAN | LOOKING)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("-v -n a.ini backup --full", "a.ini backup -v -n --full"),
+        ("a.ini -q --set k=v restore S D", "a.ini restore -q --set k=v S D"),
+        ("--set=k=v a.ini sync", "a.ini sync --set=k=v"),
+        ("a.ini backup --set k=v -n", "a.ini backup --set k=v -n"),
+        ("a.ini synch-standby x --json", "a.ini synch-standby x --json"),
+    ],
+)
+def test_options_of_3x_may_come_before_the_verb(given: str, meant: str) -> None:
+    assert commands.options_last(given.split()) == meant.split()

@@ -59,8 +59,8 @@ def test_sets_made_under_load_are_complete_and_share_what_is_unchanged(archived:
         told = archived.good("backup").out
         assert "copying all from the primary by 3 streams" in told
         writer.wait(100)
-        database.value("select pg_create_restore_point('between')")
         between = set(writer.acknowledged)
+        database.value("select pg_create_restore_point('between')")
         writer.wait(100)
         archived.good("backup")
         writer.wait(100)

@@ -82,6 +82,7 @@ def _main(argv: list[str]) -> int:
             logging.getLogger(SERVICE).warning("%s", line)
     out = Output(as_json=opts.json)
     site = Site(loaded.config, opts.ini.absolute(), program_of_process(), out)
+    site.quiet = opts.quiet and not opts.plan
     try:
         verb = VERBS[opts.verb]
         if opts.plan and verb.plan is not None:
@@ -122,7 +123,11 @@ def parser() -> argparse.ArgumentParser:
                         help="override a key of the ini")  # fmt: skip
     common.add_argument("-n", "--plan", "--not-really", action="store_true",
                         help="say what would be done and end")  # fmt: skip
-    top = Parser(prog="walmgr", description="WAL archive, backups, standby.")
+    top = Parser(
+        prog="walmgr",
+        description="WAL archive, backups, standby. Without a VERB: the service. "
+        "`walmgr INI VERB --help` tells more of a verb, `walmgr --ini` prints an ini.",
+    )
     top.add_argument("-V", "--version", action="version", version=f"walmgr {skytools.__version__}")
     top.add_argument("ini", type=Path, help="ini file")
     commands = top.add_subparsers(dest="verb", required=True, metavar="VERB")

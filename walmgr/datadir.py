@@ -75,7 +75,7 @@ def require_usable(path: Path) -> None:
         raise SkytoolsError(f"folder {parent} is missing: make it, owned by the server's user")
     target = path if path.exists() else parent
     if not os.access(target, os.W_OK | os.X_OK):
-        raise SkytoolsError(f"folder {target} is not ours to write")
+        raise SkytoolsError(f"folder {target} is not ours to write: give it to the server's user")
 
 
 def stage_set(

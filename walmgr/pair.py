@@ -88,9 +88,12 @@ def _require_ssh(site: Site) -> None:
     try:
         major = leader.major()
     except ProgramError as exc:
-        raise SkytoolsError(
-            f"{exc}; let this host's key in there (`sshkey`), or leave master_host empty"
-        ) from exc
+        told, remedy = str(exc), "correct master_host, or leave it empty"
+        if "Permission denied" in told:
+            remedy = "let this host's key in there (`sshkey --allow`), or leave master_host empty"
+        elif "is not of the data folder" in told:
+            remedy = "correct master_data, here or there"
+        raise SkytoolsError(f"{told}; {remedy}") from exc
     if major is None:
         raise UsageError(f"{leader.host} has no data folder {leader.data}: correct master_data")
 

@@ -72,6 +72,7 @@ def points_arguments(p: argparse.ArgumentParser) -> None:
 
 def run_points(site: Site, opts: argparse.Namespace) -> int:
     """List what recovery can reach: the window of each set and timeline, and the named points."""
+    site.require_folders()
     ways = [way for one in site.sets() if one.complete and one.stop for way in coverages(site, one)]
     ledger = Ledger(site)
     if opts.scan:

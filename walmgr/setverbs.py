@@ -51,6 +51,7 @@ def run_backup(site: Site, opts: Options) -> int:
 
 def run_expire(site: Site, opts: Options) -> int:
     """Remove what retention does not keep, or tell why what would go."""
+    site.require_folders()
     if opts.plan:
         return _explain(site)
     before = {one.name for one in site.sets()}, set(site.archive.names())

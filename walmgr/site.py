@@ -34,6 +34,7 @@ class Site:
         self.ini = ini
         self.program = program
         self.out = out
+        self.quiet = False
         self.here = Host()
         self.nodes = nodes(cfg)
         self.archive = Archive(str(cfg.completed), cfg.archive_compression)
@@ -151,7 +152,9 @@ class Site:
         return self.cfg.home / ".backup.lock"
 
     def say(self, text: str) -> None:
-        """Tell what is done; JSON has standard output for itself."""
+        """Tell what is done, unless nobody wants to know; JSON has standard output for itself."""
+        if self.quiet:
+            return
         if self.out.as_json:
             sys.stderr.write(text + "\n")
         else:

@@ -48,6 +48,8 @@ def test_configuration_outside_of_the_data_folder_goes_along(make_hosts: MakeHos
     assert (hosts.standby.datadir / "pg_hba.conf").read_text().endswith("# ours\n")
     assert str(etc) not in (hosts.standby.datadir / "postgresql.conf").read_text()
 
+    assert "fetched 0000" in hosts.good("sync").out
+    assert hosts.good("-q", "sync").out == ""
     (kept,) = hosts.data.glob("data.master.*/config/pg_hba.conf")
     kept.write_text("local all all reject\n")
     assert json.loads(hosts.good("drill", "--json").out)["good"]

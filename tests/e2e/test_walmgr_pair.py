@@ -136,7 +136,7 @@ def _primary_must_be_reached_in_all_ways(hosts: Hosts) -> None:
     hba.write_text(allowed)
     database.execute("select pg_reload_conf()")
     hosts.write_ini(master_host="a.example", ssh_command="ssh -o ConnectTimeout=1 -i /no/key -p 1")
-    _refused(hosts, 1, "let this host's key in there (`sshkey`), or leave master_host empty")
+    _refused(hosts, 1, "correct master_host, or leave it empty")
     hosts.write_ini(master_host="", ssh_command="")
 
 

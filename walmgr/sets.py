@@ -24,6 +24,7 @@ from skytools.walmgr.retention import Candidate
 from skytools.walmgr.wal import Segment, WalError, parse_lsn
 
 FACTS = "set.json"
+PROGRESS = "progress.json"  # while it is made by several streams
 RUNNING, OK, VERIFIED, DRILLED, FAILED = "running", "ok", "verified", "drilled", "failed"
 UNVERIFIED = "unverified"  # of walmgr3, or its facts are lost
 COMPLETE = (OK, VERIFIED, DRILLED, UNVERIFIED)
@@ -70,6 +71,16 @@ class BackupSet:
     def complete(self) -> bool:
         """Whether a server can be made of it."""
         return self.state in COMPLETE
+
+    @property
+    def progress(self) -> str:
+        """How far a set is that is being made; empty when nobody knows."""
+        facts = read_json(self.path / PROGRESS)
+        if self.state != RUNNING or not facts:
+            return ""
+        done, total = int(facts["copied"]), int(facts["total"])
+        share = done * 100 // max(total, 1)
+        return f"{done >> 20} of {total >> 20} MB ({share} %) by {facts['streams']} streams"
 
     def save(self) -> None:
         """Write what we know, durably."""

@@ -9,6 +9,7 @@ from skytools.walmgr.coverage import when
 from skytools.walmgr.disk import Disk
 from skytools.walmgr.drill import Drill
 from skytools.walmgr.facts import Facts, newest_complete
+from skytools.walmgr.sets import RUNNING
 from skytools.walmgr.site import Site
 
 
@@ -96,7 +97,11 @@ def _drill(drill: Drill) -> str:
 
 def _sets(facts: Facts) -> str:
     newest = newest_complete(facts.sets)
-    if newest is None:
-        return "none complete"
-    count = sum(one.complete for one in facts.sets)
-    return f"{count} complete, newest {newest.name} ended {when(newest.finished)}"
+    told = "none complete"
+    if newest is not None:
+        count = sum(one.complete for one in facts.sets)
+        told = f"{count} complete, newest {newest.name} ended {when(newest.finished)}"
+    for one in facts.sets:
+        if one.state == RUNNING:
+            told += f"; {one.name} is being made {one.progress}".rstrip()
+    return told

@@ -35,11 +35,10 @@ from skytools.walmgr.node import Node
 from skytools.walmgr.postgres import Programs, read_control
 from skytools.walmgr.remote import Host
 from skytools.walmgr.rsync import Job, Rsync, Streams
-from skytools.walmgr.sets import BackupSet
+from skytools.walmgr.sets import PROGRESS, BackupSet
 from skytools.walmgr.site import Site
 
 SCRATCH = ".streams"
-PROGRESS = "progress.json"
 LOOK = 1.0  # s between two looks at server and streams
 POLL = 0.1
 CONTROL_TRIES = 5

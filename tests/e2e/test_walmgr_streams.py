@@ -184,6 +184,7 @@ def test_what_is_killed_in_the_middle_leaves_nothing_but_a_failed_set(
     failed(archived, program, "rsync from this machine")
 
     program = begin(archived, spawn)
+    wait_until(lambda: "%) by 2 streams" in archived.walmgr("status").out)
     program.kill()
     wait_until(lambda: engines(archived) == {}, what=lambda: str(engines(archived)))
     assert [one["state"] for one in sets(archived)] == ["failed"]

@@ -90,6 +90,8 @@ def _main(argv: list[str]) -> int:
         return verb.run(site, opts)
     except WalError as exc:
         raise SkytoolsError(str(exc)) from exc
+    except BrokenPipeError:
+        raise  # whoever read our output has enough; no fault of ours
     except OSError as exc:
         raise SkytoolsError(f"{exc.filename or opts.verb}: {exc.strerror or exc}") from exc
     finally:

@@ -117,7 +117,7 @@ def fetch(site: Site, one: BackupSet, source: Source, programs: Programs, connin
         checksums = Checksums(min(source.streams, os.cpu_count() or 1))
         rsync = Rsync(source.node.host, scratch, _packing(site))
         each = kilobytes(source.rate) / source.streams
-        jobs = [_jobs(one, source, share) for share in balance(content.files, source.streams)]
+        jobs = [jobs_of(one, source, share) for share in balance(content.files, source.streams)]
         progress = Progress(site, one, content, source.streams)
         with Streams(rsync, jobs, each, checksums) as streams:
             _wait(streams, backup, progress)
@@ -168,7 +168,7 @@ def _source_folder(data: Path, root: str) -> str:
     return f"{data}/" if root == MAIN else f"{data}/pg_tblspc/{root}/"
 
 
-def _jobs(one: BackupSet, source: Source, share: list[SourceFile]) -> list[Job]:
+def jobs_of(one: BackupSet, source: Source, share: list[SourceFile]) -> list[Job]:
     """Divide the files of a stream by folder, and by whether they may be linked."""
     groups: dict[tuple[str, bool], list[str]] = {}
     base = source.base
@@ -195,18 +195,24 @@ def _wait(streams: Streams, backup: LowLevelBackup, progress: Progress) -> None:
 
 
 def _copy_control(one: BackupSet, source: Source, programs: Programs, rsync: Rsync) -> None:
-    """Copy the control file, after all else. The server may have been writing it: once more."""
+    """Copy the control file, after all else. The server may have been writing it: once more.
+
+    It comes into the set when it is good: somebody may be making a copy of that meanwhile.
+    """
     folder = _source_folder(source.node.folder, MAIN)
+    aside = one.path / SCRATCH / "control"
+    (aside / CONTROL).parent.mkdir(mode=0o700, parents=True)
     for _ in range(CONTROL_TRIES):
-        rsync.run(Job(folder, one.data, [CONTROL]), always=True)
-        done = Host().run([programs.path("pg_controldata"), "-D", one.data])
+        rsync.run(Job(folder, aside, [CONTROL]), always=True)
+        done = Host().run([programs.path("pg_controldata"), "-D", aside])
         if done.code == 0 and CRC_WRONG not in done.out + done.err:
             break
     else:
         raise ProgramError(f"{source.node.host}: {folder}{CONTROL} is damaged: its CRC is wrong")
-    found = read_control(programs, one.data).system_id
+    found = read_control(programs, aside).system_id
     if found != one.system_id:
         raise SkytoolsError(f"{folder} is of cluster {found}, the server of {one.system_id}")
+    (aside / CONTROL).rename(one.data / CONTROL)
 
 
 def _entries(

@@ -98,6 +98,10 @@ def _has_what_belongs_to_it(hosts: Hosts, database: Database, name: str) -> None
         assert list((data / folder).iterdir()) == []
     for file in ("postmaster.pid", "postmaster.opts", "tablespace_map", "global/pg_internal.init"):
         assert not (data / file).exists()
+    # The control file is copied last; what has been linked since has another time.
+    infos = [path.stat() for path in (data / "base").rglob("*") if path.is_file()]
+    last = max(info.st_ctime_ns for info in infos if info.st_nlink == 1)
+    assert (data / "global" / "pg_control").stat().st_ctime_ns > last
     passing = path_of(hosts, database, "passing")
     assert in_set(hosts, name, f"{passing}_init").exists()
     assert not in_set(hosts, name, passing).exists()
@@ -161,6 +165,9 @@ def begin(hosts: Hosts, spawn: Spawn, *options: object) -> Program:
 
     wait_until(runs, what=lambda: program.output)
     assert program.running, program.output
+    # Each of the two gets half of what may be read.
+    words = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in engines(hosts)]
+    assert any(b"--bwlimit=32\0" in one for one in words)
     return program
 
 
@@ -185,6 +192,7 @@ def test_what_is_killed_in_the_middle_leaves_nothing_but_a_failed_set(
 
     program = begin(archived, spawn)
     wait_until(lambda: "%) by 2 streams" in archived.walmgr("status").out)
+    _the_server_keeps_no_wal_that_is_here(database)
     program.kill()
     wait_until(lambda: engines(archived) == {}, what=lambda: str(engines(archived)))
     assert [one["state"] for one in sets(archived)] == ["failed"]
@@ -197,6 +205,13 @@ def test_what_is_killed_in_the_middle_leaves_nothing_but_a_failed_set(
     archived.primary.start()
     archived.good("backup", "--streams", "2")
     assert [one["state"] for one in sets(archived)] == ["verified"]
+
+
+def _the_server_keeps_no_wal_that_is_here(database: Database) -> None:
+    slot = "select restart_lsn::text from pg_replication_slots where temporary"
+    before = database.value(slot)
+    switch(database)
+    wait_until(lambda: database.value(slot) != before)
 
 
 def test_a_standby_is_read_until_it_is_promoted(make_hosts: MakeHosts, spawn: Spawn) -> None:

@@ -12,14 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skytools.core.db import Database
 from skytools.core.errors import UsageError
 from skytools.core.pgserver import find_tree
+from skytools.walmgr.config import WalmgrConfig
 from skytools.walmgr.content import EACH, MAIN, SourceFile, balance, choose
 from skytools.walmgr.errors import ProgramError
 from skytools.walmgr.manifest import Checksums, FileEntry, WalRange, read_files, write_manifest
+from skytools.walmgr.node import nodes
 from skytools.walmgr.remote import Host
 from skytools.walmgr.rsync import Job, Rsync
-from skytools.walmgr.streams import kilobytes
+from skytools.walmgr.sets import BackupSet
+from skytools.walmgr.streams import DOUBT, Source, jobs_of, kilobytes
 from skytools.walmgr.wal import WalError
 
 VERSION = "PG_15_202209061"
@@ -90,6 +94,18 @@ def test_rates(text: str, expected: float) -> None:
 def test_what_is_no_rate(text: str) -> None:
     with pytest.raises(UsageError, match="is no rate such as"):
         kilobytes(text)
+
+
+def test_what_was_changed_as_the_earlier_set_began_is_never_linked(tmp_path: Path) -> None:
+    base = BackupSet("s", tmp_path, started=1000.0, tablespaces={"7": "/srv/7"})
+    master = nodes(WalmgrConfig(job_name="x", master_data=Path("/srv/data")))["master"]
+    source = Source(master, Database("x", ""), 2, "", base)
+    times = {"old": 900.0, "doubtful": 1000.0 - DOUBT, "new": 1001.0}
+    share = [SourceFile(root, name, 1, times[name]) for root in ("", "7", "8") for name in times]
+    jobs = jobs_of(BackupSet("t", tmp_path / "t"), source, share)
+    linked = [(one.source, list(one.names)) for one in jobs if one.links is not None]
+    assert linked == [("/srv/data/", ["old"]), ("/srv/data/pg_tblspc/7/", ["old"])]
+    assert len([name for one in jobs for name in one.names]) == len(share)
 
 
 def verdict(folder: Path) -> str:

@@ -2,7 +2,16 @@
 # Sourced after common.sh: a booted system of its own, with systemd and a loopback network only.
 # shellcheck shell=bash
 
-machine_pid='' unshare_pid=''
+machine_pid='' unshare_pid='' machine_cgroup=''
+
+# Prints a new control group, the root of what a system will see: two of them at a time would share their units' groups,
+# and kill each other's processes. Prints nothing where none can be made.
+new_cgroup() {
+    local mount group
+    mount=$(awk '$3 == "cgroup2" {print $2; exit}' /proc/mounts)
+    group=$mount/skytools-test.$$.$RANDOM
+    [ -z "$mount" ] || ! mkdir "$group" 2>/dev/null || printf '%s\n' "$group"
+}
 
 boot() { # FOLDER
     local root=$1 deadline=$((SECONDS + 180))
@@ -14,8 +23,13 @@ boot() { # FOLDER
     mkdir -p "$root/etc/systemd/system/service.d"
     printf '[Service]\nPrivateUsers=no\n' >"$root/etc/systemd/system/service.d/test.conf"
     mkdir -p "$CHROOTS/cache-$(cat "$root/etc/skytools-suite")"
+    machine_cgroup=$(new_cgroup)
     # shellcheck disable=SC2016
-    unshare --mount --pid --uts --ipc --cgroup --net --fork --kill-child bash -euc '
+    bash -c '
+        [ -z "$1" ] || echo $$ >"$1/cgroup.procs"
+        shift
+        exec unshare --mount --pid --uts --ipc --cgroup --net --fork --kill-child "$@"
+    ' bash "$machine_cgroup" bash -euc '
         root=$1 cache=$2
         mount --make-rprivate /
         mount --bind "$root" "$root"
@@ -60,7 +74,17 @@ shut_down() {
     [ -n "${unshare_pid:-}" ] || return 0
     kill -KILL "$unshare_pid" 2>/dev/null || true
     wait "$unshare_pid" 2>/dev/null || true
-    unshare_pid='' machine_pid=''
+    [ -z "$machine_cgroup" ] || remove_cgroup
+    unshare_pid='' machine_pid='' machine_cgroup=''
+}
+
+# Its processes have been killed, and may take a moment to be gone.
+remove_cgroup() {
+    local deadline=$((SECONDS + 10))
+    until find "$machine_cgroup" -depth -type d -exec rmdir {} + 2>/dev/null; do
+        [ "$SECONDS" -lt "$deadline" ] || return 0
+        sleep 0.2
+    done
 }
 
 # Waits until a command succeeds; its last output is shown when it does not. The time is what it may take on an idle

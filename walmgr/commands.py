@@ -47,6 +47,8 @@ def run(argv: list[str]) -> int:
     """Run a verb, or the service when there is none; returns the exit code."""
     if init.OPTIONS[0] in argv or init.OPTIONS[1] in argv:
         return guard(SERVICE, lambda: init.init(program_of_process(), argv))
+    if any(word.partition("=")[0] == init.SYNCH for word in argv):
+        return guard(SERVICE, lambda: init.synch(program_of_process(), argv))
     words = [
         word for before, word in zip(["", *argv], argv, strict=False)
         if not word.startswith("-") and before != "--set"

@@ -12,15 +12,17 @@ from pathlib import Path
 
 from skytools.core.arguments import Parser
 from skytools.core.cli import Output
-from skytools.core.db import check_conninfo
+from skytools.core.db import check_conninfo, merge_conninfo
 from skytools.core.errors import UsageError
 from skytools.walmgr import keys
 from skytools.walmgr.config import SERVICE, WalmgrConfig
 from skytools.walmgr.files import make_folder, write_text
-from skytools.walmgr.postgres import DEBIAN
+from skytools.walmgr.legacy import synch_standby
+from skytools.walmgr.postgres import DEBIAN, address_of
 from skytools.walmgr.site import Site
 
 OPTIONS = ("--init-master", "--init-slave")
+SYNCH = "--synch-standby"
 MASTER_INI, SLAVE_INI = "wal-master.ini", "wal-slave.ini"
 PASSFILE = "~/.pgpass"
 
@@ -42,6 +44,32 @@ def init(program: str, argv: Sequence[str]) -> int:
     site = Site(WalmgrConfig(job_name=SERVICE), path, program, out)
     _passwords(opts)
     _keys(site, opts)
+    return 0
+
+
+def synch(program: str, argv: Sequence[str]) -> int:
+    """Set synchronous_standby_names of the server of this machine, without an ini.
+
+    Returns the exit code. Raises UsageError, RefusedError when none of the names is connected.
+    """
+    p = Parser(prog="walmgr", add_help=False)
+    p.add_argument(SYNCH, required=True, dest="names")
+    p.add_argument("--pgdata", type=Path)
+    opts = p.parse_args(argv)
+    data = _data_folder(opts.pgdata)
+    address = address_of(data)
+    if address is None:
+        raise UsageError(f"no server runs on {data}: give --pgdata")
+    conninfo = merge_conninfo("dbname=postgres", **address)
+    # No archive may say that another server leads.
+    cfg = WalmgrConfig(job_name=SERVICE, master_db=conninfo, walmgr_data=data)
+    out = Output()
+    site = Site(cfg, Path(), program, out)
+    try:
+        synch_standby(site, opts.names)
+    finally:
+        site.close()
+    out.line(f"commits wait for {opts.names.strip() or 'nobody'}")
     return 0
 
 

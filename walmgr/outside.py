@@ -28,7 +28,7 @@ select not starts_with(
 # The last one of a name counts; where files are is different where the copy is used.
 SETTINGS = """
 select distinct on (name) name, setting from pg_file_settings
-where sourcefile not like '%%/' || %s and name not in
+where sourcefile not like '%%/' || %s and setting is not null and name not in
     ('data_directory', 'config_file', 'hba_file', 'ident_file', 'external_pid_file')
 order by name, seqno desc
 """

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from skytools.core.pgserver import PrivateServer
 from tests.e2e.test_walmgr_failover import DURABLE
+from tests.fixtures.process import run
 from tests.fixtures.server import started
 from tests.fixtures.walmgr import Hosts, MakeHosts
 
@@ -53,6 +54,11 @@ def test_configuration_outside_of_the_data_folder_goes_along(make_hosts: MakeHos
     (kept,) = hosts.data.glob("data.master.*/config/pg_hba.conf")
     kept.write_text("local all all reject\n")
     assert json.loads(hosts.good("drill", "--json").out)["good"]
+
+    synch = hosts.words(hosts.program, "--pgdata", hosts.primary.datadir, "--synch-standby")
+    refused = run(*synch, "nobody")
+    assert (refused.code, "connected: walmgr_standby" in refused.err) == (3, True), refused
+    assert run(*synch, "").out == "commits wait for nobody\n"
 
     assert hosts.walmgr("status").code == 0
     hosts.primary.kill()

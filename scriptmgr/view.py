@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from skytools.core.cli import Output, format_table
+from skytools.core.cli import Output, duration, format_table
 
 COLUMNS = {
     "job_name": "JOB",
@@ -95,19 +95,6 @@ def _moment(epoch: float | None) -> str:
     if epoch is None:
         return "soon"
     return f"in {max(1, round(epoch - time.time()))} s"
-
-
-def duration(seconds: float) -> str:
-    """Return a time span in its two biggest units."""
-    total = int(seconds)
-    days, rest = divmod(total, 86400)
-    hours, rest = divmod(rest, 3600)
-    minutes, secs = divmod(rest, 60)
-    if days:
-        return f"{days}d {hours}h"
-    if hours:
-        return f"{hours}h {minutes:02d}m"
-    return f"{minutes}m {secs:02d}s" if minutes else f"{secs}s"
 
 
 def _coloured(line: str, row: Mapping[str, Any]) -> str:

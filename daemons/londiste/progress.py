@@ -9,6 +9,8 @@ import threading
 import time
 from typing import TextIO
 
+from skytools.core.cli import duration
+
 WIDTH = 24
 EVERY = 0.2  # s between two drawings
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
@@ -26,16 +28,6 @@ def human_bytes(count: float) -> str:
         if unit == 0 or count >= 100
         else f"{count:.1f} {_UNITS[unit]}"
     )
-
-
-def human_time(seconds: float) -> str:
-    """Return a duration as 42s, 3m05s or 2h07m."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
 
 
 class Progress:
@@ -75,7 +67,7 @@ class Progress:
         share = min(self.bytes / self.total, 1.0) if self.total else 0.0
         full = int(share * WIDTH)
         seconds = time.monotonic() - self._started
-        left = human_time(seconds / share - seconds) if share > 0.01 else "?"
+        left = duration(seconds / share - seconds) if share > 0.01 else "?"
         return (
             f"{self.title} [{'#' * full}{'.' * (WIDTH - full)}] {share:4.0%}"
             f" {self.rows} rows, {human_bytes(self.bytes)} of {human_bytes(self.total)}, ETA {left}"

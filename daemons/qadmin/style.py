@@ -22,18 +22,3 @@ def sparkline(values: Sequence[float], width: int) -> str:
         return BARS[0] * len(shown)
     steps = len(BARS) - 1
     return "".join(BARS[round(max(value, 0.0) / top * steps)] for value in shown)
-
-
-def duration(seconds: float | None) -> str:
-    """Return a length of time with two units at most: 0.3s, 12s, 3m10s, 5h2m, 3d4h."""
-    if seconds is None:
-        return "-"
-    if seconds < 10:
-        return f"{max(seconds, 0.0):.1f}s"
-    left = round(seconds)
-    parts: list[tuple[int, str]] = []
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, left = divmod(left, size)
-        if count or parts:
-            parts.append((count, unit))
-    return "".join(f"{count}{unit}" for count, unit in parts[:2] if count)

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from skytools.core.cli import format_table
+from skytools.core.cli import duration, format_table
 from skytools.core.errors import UsageError
 from skytools.daemons.qadmin.commands.queues import require_queue
 from skytools.daemons.qadmin.session import Session, number, positive
-from skytools.daemons.qadmin.style import BOLD, RED, YELLOW, duration, paint, sparkline
+from skytools.daemons.qadmin.style import BOLD, RED, YELLOW, paint, sparkline
 
 HISTORY = 120
 SPARK_WIDTH = 20
@@ -188,7 +188,7 @@ def screen(seen: list[dict[str, Any]], *, colour: bool) -> list[str]:
 def _queue_row(queue: dict[str, Any]) -> dict[str, str]:
     return {
         "name": queue["queue"],
-        "lag": "paused" if queue["paused"] else duration(queue["ticker_lag"]),
+        "lag": "paused" if queue["paused"] else _length(queue["ticker_lag"]),
         "seen": "",
         "new": str(queue["new"] or 0),
         "rate": _rate(queue["rate"]),
@@ -196,11 +196,15 @@ def _queue_row(queue: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def _length(seconds: float | None) -> str:
+    return "-" if seconds is None else duration(seconds, tenths=True)
+
+
 def _consumer_row(one: dict[str, Any]) -> dict[str, str]:
     return {
         "name": f"  {one['consumer']}",
-        "lag": duration(one["lag"]),
-        "seen": duration(one["last_seen"]),
+        "lag": _length(one["lag"]),
+        "seen": _length(one["last_seen"]),
         "new": "-" if one["pending"] is None else str(one["pending"]),
         "rate": _rate(one["rate"]),
         "graph": sparkline(one["history"], SPARK_WIDTH),

@@ -74,6 +74,23 @@ def cell(value: Any) -> str:
     return str(value)
 
 
+def duration(seconds: float, *, tenths: bool = False) -> str:
+    """Return a length of time in its two largest units: 42s, 3m05s, 2h07m, 1d2h.
+
+    With `tenths` less than ten seconds are shown to the tenth.
+    """
+    if tenths and seconds < 10:
+        return f"{max(seconds, 0.0):.1f}s"
+    minutes, secs = divmod(max(int(seconds), 0), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days}d{hours}h"
+    if hours:
+        return f"{hours}h{minutes:02d}m"
+    return f"{minutes}m{secs:02d}s" if minutes else f"{secs}s"
+
+
 def failure_of(work: Callable[[], object]) -> Exception | None:
     """Call what others have written, and return what it raised instead of raising it."""
     try:

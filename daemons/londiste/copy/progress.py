@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from skytools.daemons.londiste.progress import human_bytes, human_time
+from skytools.core.cli import duration
+from skytools.daemons.londiste.progress import human_bytes
 
 BAR_CHARS = 24
 REPORT_SECONDS = 0.25
@@ -84,7 +85,7 @@ class Progress:
         """Return one line for people."""
         if self.phase != "copying":
             return f"{self.table}: {self.phase}, {self.rows} rows, {human_bytes(self.bytes)}"
-        left = f", {human_time(self.eta)} left" if self.eta is not None else ""
+        left = f", {duration(self.eta)} left" if self.eta is not None else ""
         return (
             f"{self.table}: {self.fraction:.0%} copied,"
             f" {self.rows_so_far} rows, {human_bytes(self.bytes)}{left}"

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from urllib.parse import parse_qsl
 
+from skytools.core.cli import duration
 from skytools.core.errors import SkytoolsError
 from skytools.pgq import api
 from skytools.pgq.admin import calls
@@ -147,7 +148,7 @@ def _state(one: Seen, colour: bool) -> list[str]:
     info = one.info
     if info is None:
         return []
-    lag = "-" if one.lag is None else _ago(one.lag)
+    lag = "-" if one.lag is None else duration(one.lag.total_seconds())
     if colour and one.lag is not None and one.lag > LATE:
         lag = f"{RED}{lag}{PLAIN}"
     told = [f"Lag: {lag}", f"Tick: {info.worker_last_tick}"]
@@ -158,15 +159,6 @@ def _state(one: Seen, colour: bool) -> list[str]:
     if one.closed:
         told.append("CLOSED FOR WRITING")
     return told
-
-
-def _ago(lag: timedelta) -> str:
-    seconds = int(lag.total_seconds())
-    days, rest = divmod(seconds, 86400)
-    hours, rest = divmod(rest, 3600)
-    parts = [(days, "d"), (hours, "h"), (rest // 60, "m"), (rest % 60, "s")]
-    shown = [f"{count}{unit}" for count, unit in parts if count]
-    return "".join(shown[:2]) or "0s"
 
 
 def _lines(one: Seen, colour: bool) -> list[str]:

@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from skytools.core.cli import Output, format_table, guard
+from skytools.core.cli import Output, duration, format_table, guard
 from skytools.core.errors import FatalStateError, SkytoolsError, UsageError
 
 ROWS = [{"name": "a", "lag": 1.5, "x": None}, {"name": "long name", "lag": 10, "x": "y"}]
@@ -59,3 +59,9 @@ def test_user_errors_are_one_line_and_their_code(capsys, error, code):
 def test_our_bugs_show_a_traceback(caplog):
     assert guard("prog", lambda: 1 // 0) == 1
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_lengths_of_time_for_people() -> None:
+    shown = {0.4: "0s", 59.9: "59s", 185: "3m05s", 3600: "1h00m", 7620: "2h07m", 90000: "1d1h"}
+    assert {length: duration(length) for length in shown} == shown
+    assert [duration(length, tenths=True) for length in (0.25, 12.3)] == ["0.2s", "12s"]

@@ -7,7 +7,6 @@ from skytools.core.errors import UsageError
 from skytools.scriptmgr import cli
 from skytools.scriptmgr.exits import UnknownJob
 from skytools.scriptmgr.selection import select
-from skytools.scriptmgr.view import duration
 
 
 @pytest.mark.parametrize(
@@ -70,11 +69,3 @@ def test_ini_and_instance_exclude_each_other() -> None:
     opts = cli.parser().parse_intermixed_args(["-I", "walmgr", "/x.ini", "status"])
     with pytest.raises(UsageError, match="exclude each other"):
         cli._request(opts)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.4, "0s"), (59.9, "59s"), (61, "1m 01s"), (3600, "1h 00m"), (90000, "1d 1h")],
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert duration(seconds) == text

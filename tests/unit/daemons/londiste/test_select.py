@@ -9,7 +9,7 @@ import pytest
 
 from skytools.core.errors import SkytoolsError, UsageError
 from skytools.daemons.londiste.commands.select import choose, matching, require
-from skytools.daemons.londiste.progress import Progress, human_bytes, human_time
+from skytools.daemons.londiste.progress import Progress, human_bytes
 
 KNOWN = ("public.a", "public.ab", "s.a", "s.x[1]", "s.b?")
 
@@ -65,7 +65,6 @@ def test_progress_is_drawn_on_a_terminal_only(monkeypatch):
     )
 
 
-def test_sizes_and_times_for_people():
+def test_sizes_for_people():
     assert [human_bytes(n) for n in (0, 999, 1500, 250_000_000, 3e12)] == [
         "0 B", "999 B", "1.5 kB", "250 MB", "3.0 TB"]  # fmt: skip
-    assert [human_time(n) for n in (0.2, 59, 185, 7620)] == ["0s", "59s", "3m05s", "2h07m"]

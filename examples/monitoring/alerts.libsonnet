@@ -94,6 +94,25 @@ local alert(name, severity, expr, wait, summary, description, url) = {
         ],
       },
       {
+        name: 'skytools-londiste',
+        rules: [
+          critical(
+            'LondisteTableDiffers',
+            'skytools_londiste_audit_differs{%s} == 1' % s,
+            '',
+            'Table {{ $labels.table }} is not as it is at its source.',
+            'The audit of {{ $labels.job_name }} on {{ $labels.instance }} finds that {{ $labels.table }} differs (queue {{ $labels.queue }}).',
+          ),
+          warning(
+            'LondisteCopyFails',
+            'increase(skytools_londiste_copy_failures_total{%s}[%s]) > %d' % [s, c.copyFailuresWindow, c.copyFailures],
+            '',
+            'A table cannot be copied.',
+            'Copies of {{ $labels.job_name }} on {{ $labels.instance }} have failed {{ $value | printf "%%.0f" }} times in %s.' % c.copyFailuresWindow,
+          ),
+        ],
+      },
+      {
         name: 'skytools-walmgr',
         rules: [
           critical(

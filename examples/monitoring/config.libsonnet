@@ -17,6 +17,9 @@
     rotationPeriodSeconds: 7200,
     rotationPeriods: 4,
 
+    copyFailures: 3,
+    copyFailuresWindow: '15m',
+
     walArchiveSeconds: 900,
     // A day and two hours: for a backup every night.
     backupSeconds: 93600,

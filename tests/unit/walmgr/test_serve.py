@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ def test_rsync_may_read_the_data_folder_only(
     ini = tmp_path / "wal.ini"
     ini.write_text("[walmgr]\nmaster_data = /srv/data\nslave = far\nslave_config = /x.ini\n")
     monkeypatch.setenv("SSH_ORIGINAL_COMMAND", f"rsync {words}")
+    monkeypatch.setattr(os, "execvp", lambda *words: pytest.fail(f"started {words}"))
     assert xserve(str(ini), "/usr/bin/walmgr", lambda _words: 0) == 126
     told = capsys.readouterr().err
     assert "not allowed by this key" in told or "is not of the data folder" in told

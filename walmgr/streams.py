@@ -222,7 +222,8 @@ def _entries(
     base = source.base
     known = read_files(base.data) if base is not None else {}
     files = [(file.root, file.name) for file in content.files]
-    files += [(MAIN, CONTROL), (MAIN, "backup_label")]
+    ours = [(MAIN, CONTROL), (MAIN, "backup_label")]
+    files += ours
 
     def entry(file: tuple[str, str]) -> FileEntry | None:
         root, name = file
@@ -231,6 +232,8 @@ def _entries(
         try:
             info = path.lstat()
         except FileNotFoundError:
+            if file in ours:
+                raise
             return None  # it vanished before it could be copied
         if info.st_nlink > 1 and base is not None and listed in known:
             earlier = known[listed]

@@ -98,6 +98,7 @@ def _has_what_belongs_to_it(hosts: Hosts, database: Database, name: str) -> None
         assert list((data / folder).iterdir()) == []
     for file in ("postmaster.pid", "postmaster.opts", "tablespace_map", "global/pg_internal.init"):
         assert not (data / file).exists()
+    assert "START WAL LOCATION" in (data / "backup_label").read_text()
     # The control file is copied last; what has been linked since has another time.
     infos = [path.stat() for path in (data / "base").rglob("*") if path.is_file()]
     last = max(info.st_ctime_ns for info in infos if info.st_nlink == 1)

@@ -6,6 +6,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -283,3 +285,60 @@ def test_bad_input_is_one_line_and_touches_nothing(archived: Hosts) -> None:
     assert (result.code, result.err.count("\n")) == (1, 1), result.err
     assert "rsync cannot be run: " in result.err
     assert snapshot(archived.data) == before
+
+
+class Churn:
+    """Makes files appear, grow, become shorter and vanish, as long as it is let."""
+
+    def __init__(self, hosts: Hosts) -> None:
+        self.database = Database("churn", hosts.primary.conninfo(), autocommit=True)
+        self.rounds = 0
+        self.stopping = False
+        self.thread = threading.Thread(target=self._work)
+        self.thread.start()
+
+    def _work(self) -> None:
+        while not self.stopping:
+            for statement in (
+                "create table come as select generate_series(1, 200000) id",
+                "create index on come (id)",
+                "delete from come where id > 20",
+                "vacuum come",
+                "create database passing",
+                "drop table come",
+                "drop database passing with (force)",
+                "truncate shorter",
+                "insert into shorter select generate_series(1, 100000)",
+                "checkpoint",
+            ):
+                self.database.execute(statement)
+            self.rounds += 1
+
+    def stop(self) -> None:
+        self.stopping = True
+        self.thread.join(120)
+        self.database.close()
+
+
+@pytest.mark.chaos
+def test_sets_made_while_files_come_and_go_pass_the_drill(archived: Hosts) -> None:
+    database = archived.sql(archived.primary)
+    database.execute("create table t (id bigint primary key)")
+    database.execute("create table shorter (id int)")
+    archived.write_ini(backup_streams="3", share_files="1", keep_backups="2")
+    deadline = time.monotonic() + float(os.environ.get("SKYTOOLS_FAULT_SECONDS", "600"))
+    rounds = number = 0
+    while time.monotonic() < deadline:
+        writer, churn = Writer(archived.primary, number + 1), Churn(archived)
+        try:
+            writer.wait(100)
+            # Slow enough that much happens between listing and reading.
+            archived.good("backup", "--max-rate", "15M")
+        finally:
+            churn.stop()
+            number = max(writer.stop())
+        rounds += churn.rounds
+        archived.write_ini(drill_query=f"select count(*) = {number} from t")
+        switch(database)
+        archived.good("drill")
+    assert rounds > 2

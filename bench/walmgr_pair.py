@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from bench.walmgr_sides import CODECS, Field, compare, field
 from examples.demo.launcher import as_user
@@ -53,7 +53,7 @@ def base_backup(one: Field) -> float:
         one.primary.program("pg_basebackup"), "-d", one.primary.conninfo(), "-D", target,
         "-X", "stream", "-c", "fast",
     )  # fmt: skip
-    shutil.rmtree(target)
+    one.discard(target)
     return seconds
 
 
@@ -67,7 +67,7 @@ def pair(one: Field) -> float:
     one.database.execute("select pg_drop_replication_slot('walmgr')")
     one.database.execute("alter system reset archive_command")
     one.database.execute("select pg_reload_conf()")
-    shutil.rmtree(standby)
+    one.discard(standby)
     return seconds
 
 
@@ -131,7 +131,7 @@ def theirs(one: Field, command: str, point: str) -> float:
     return seconds + _opened(one, target)
 
 
-def _opened(one: Field, target: object) -> float:
+def _opened(one: Field, target: Path) -> float:
     """Wait until the server takes writes; returns seconds. Then it is removed."""
     script = (
         f'until [ "$({one.primary.program("psql")} -h {target}/.. -U postgres -Atc'
@@ -140,7 +140,7 @@ def _opened(one: Field, target: object) -> float:
     seconds = one.good("sh", "-c", script)
     stop = [one.primary.program("pg_ctl"), "-D", str(target), "-m", "immediate", "-w", "stop"]
     subprocess.run(as_user(stop), capture_output=True, check=True, cwd="/")
-    shutil.rmtree(str(target))
+    one.discard(target)
     return seconds
 
 

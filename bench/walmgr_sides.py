@@ -42,10 +42,21 @@ class Field:
             [ROOT / "bench/pgbackrest.sh"], capture_output=True, text=True, check=True
         ).stdout.strip()
 
+    def discard(self, path: Path) -> None:
+        """Take a folder out of the way; it is removed at the end.
+
+        For half a minute after a removal ext4 passes over the inodes that became free, and a new
+        file costs it 0.7 ms instead of 0.03: no side is to be measured by what was removed before.
+        """
+        if path.exists():
+            gone = self.root / "gone"
+            gone.mkdir(exist_ok=True)
+            path.rename(gone / str(len(list(gone.iterdir()))))
+
     def folder(self, name: str) -> Path:
         """Make an empty folder that belongs to the server's user."""
         path = self.root / name
-        shutil.rmtree(path, ignore_errors=True)
+        self.discard(path)
         path.mkdir(mode=0o700, parents=True)
         if (user := server_user()) is not None:
             shutil.chown(path, user, user)

@@ -33,6 +33,7 @@ BUFFER = 1 << 20
 THREADS = 2
 PAUSE = 0.02  # s between two looks at a folder that grows,
 LOOKING = 4  # or this much longer than a look takes
+RESTED = 0.05  # s: what nobody has written for so long is copied up to its end, else up to ALIGNED
 WRITTEN_ANYHOW = ("pg_wal", "backup_manifest", "backup_manifest.tmp")  # not front to back
 START_WRITING = 2  # SYNC_FILE_RANGE_WRITE
 SHARE = 0x4020940D  # FICLONERANGE
@@ -107,7 +108,7 @@ class FolderCopy:
         end, start = info.st_size, self._copied.get(entry.path)
         if end < (start or 0):
             raise OSError(errno.EIO, "became shorter while it was copied", entry.path)
-        if following and self._seen.get(entry.path) != end:
+        if following and self._seen.get(entry.path) != end and time.time() - info.st_mtime < RESTED:
             self._seen[entry.path] = end
             end -= end % ALIGNED
             if end <= (start or 0):
@@ -220,6 +221,8 @@ def _shared(source: int, target: int, piece: Piece) -> bool:
 def _written_directly(source: int, piece: Piece) -> int:
     """Write from the source's pages to disk; returns how many bytes, 0 where that is impossible."""
     size = piece.size - piece.size % mmap.PAGESIZE
+    if piece.start % mmap.PAGESIZE:
+        return 0  # it follows on what was there when its file had no whole pages
     try:
         target = os.open(piece.target, os.O_WRONLY | os.O_CLOEXEC | os.O_DIRECT)
     except OSError as exc:

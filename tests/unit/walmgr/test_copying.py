@@ -91,6 +91,21 @@ def test_a_folder_is_followed_while_it_grows(source: Path, tmp_path: Path) -> No
     assert content(target) == content(source)
 
 
+def test_a_file_that_rests_at_an_odd_length_goes_on(source: Path, tmp_path: Path) -> None:
+    copy = FolderCopy([(source, tmp_path / "target")])
+    big = source / "base/1/big"
+    whole = random.Random(2).randbytes(2 * PIECE + 5)
+    lengths = (ALIGNED + 7, ALIGNED + 7, PIECE + ALIGNED + 9, PIECE + ALIGNED + 9, len(whole))
+    for length in lengths:
+        with big.open("r+b") as file:
+            file.truncate(length)
+            file.write(whole[:length])
+        copy.follow()
+    copy.finish()
+    assert content(tmp_path / "target") == content(source)
+    assert big.read_bytes() == whole
+
+
 def test_a_file_that_shrinks_is_no_copy(source: Path, tmp_path: Path) -> None:
     copy = FolderCopy([(source, tmp_path / "target")])
     copy.follow()

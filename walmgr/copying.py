@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: ISC
-"""Copies of folders: shared blocks where the system can, else straight to disk, by two threads.
+"""Copies of folders: by two threads, shared blocks where the system can, on their way to disk.
 
 A folder can be followed while pg_basebackup still fills it: that writes each file from its
 beginning to its end, so what is there stays as it is.
 
-Large pieces go past the system's cache: no time for a second copy in memory, nothing that others
-need is driven out of it, and nothing is left to be written when all must be durable.
+Large pieces of a followed folder go past the system's cache, which has the original: that takes
+next to no time of a processor while server and pg_basebackup need both. What a restored server
+replays into is better in the cache.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class FolderCopy:
     """Pairs of folders, source and target; the targets are made. Its calls raise OSError."""
 
     pairs: Sequence[tuple[Path, Path]]
+    direct: bool = False  # past the cache
     _copied: dict[str, int] = field(default_factory=dict)
     _seen: dict[str, int] = field(default_factory=dict)
 
@@ -70,7 +72,7 @@ class FolderCopy:
         pieces = [piece for one in there for piece in self._pieces(*one, following=True)]
         seconds = time.monotonic() - began
         for piece in pieces:
-            _copy(piece)
+            _copy(piece, self.direct)
         return seconds
 
     def finish(self) -> None:
@@ -78,7 +80,7 @@ class FolderCopy:
         for source, target in self.pairs:
             pieces = list(self._pieces(str(source), str(target), following=False))
             with ThreadPoolExecutor(THREADS) as pool:
-                for _ in pool.map(_copy, pieces):
+                for _ in pool.map(lambda piece: _copy(piece, self.direct), pieces):
                     pass
 
     def _pieces(self, source: str, target: str, *, following: bool) -> Iterator[Piece]:
@@ -132,7 +134,7 @@ class Follower:
     """A copy of folders that begins while they are written."""
 
     def __init__(self, pairs: Sequence[tuple[Path, Path]]) -> None:
-        self._copy = FolderCopy(pairs)
+        self._copy = FolderCopy(pairs, direct=True)
         self._ends = threading.Event()
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._work, name="follower", daemon=True)
@@ -184,14 +186,14 @@ def _make_folder(path: Path, mode: int) -> None:
         path.chmod(stat.S_IMODE(mode))
 
 
-def _copy(piece: Piece) -> None:
+def _copy(piece: Piece, direct: bool) -> None:
     """Copy bytes of a file, and have them written to disk without waiting for it."""
     source = os.open(piece.source, os.O_RDONLY | os.O_CLOEXEC)
     try:
         target = os.open(piece.target, os.O_WRONLY | os.O_CLOEXEC)
         try:
             if not _shared(source, target, piece):
-                done = _written_directly(source, piece) if piece.size >= ALIGNED else 0
+                done = _written_directly(source, piece) if direct else 0
                 _copy_range(source, target, piece, done)
             if piece.size >= ALIGNED:
                 start_writing(source, piece.start, piece.size)
@@ -221,8 +223,9 @@ def _shared(source: int, target: int, piece: Piece) -> bool:
 def _written_directly(source: int, piece: Piece) -> int:
     """Write from the source's pages to disk; returns how many bytes, 0 where that is impossible."""
     size = piece.size - piece.size % mmap.PAGESIZE
-    if piece.start % mmap.PAGESIZE:
-        return 0  # it follows on what was there when its file had no whole pages
+    # One that begins within a page follows on what was there of its file.
+    if piece.size < ALIGNED or piece.start % mmap.PAGESIZE:
+        return 0
     try:
         target = os.open(piece.target, os.O_WRONLY | os.O_CLOEXEC | os.O_DIRECT)
     except OSError as exc:

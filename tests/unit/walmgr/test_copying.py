@@ -45,15 +45,20 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("direct", [False, True])
 @pytest.mark.parametrize("refused", [(), ("ioctl", "open"), ("ioctl", "open", "copy_file_range")])
 def test_a_copy_is_the_same(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: tuple[str, ...]
-) -> None:
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: tuple[str, ...],
+    *, direct: bool,
+) -> None:  # fmt: skip
     """By shared blocks or straight to disk, by the system's call, and by reading and writing."""
     for name in refused:
         monkeypatch.setattr(fcntl if name == "ioctl" else os, name, _refusing(getattr(os, name, 0)))
     target = tmp_path / "target"
-    copy_folders([(source, target)])
+    if direct:
+        FolderCopy([(source, target)], direct=True).finish()
+    else:
+        copy_folders([(source, target)])
     assert content(target) == content(source)
     assert (target / "base").stat().st_mode & 0o777 == 0o750
     assert (target / "base/1/empty").stat().st_mode & 0o777 == 0o640
@@ -92,7 +97,7 @@ def test_a_folder_is_followed_while_it_grows(source: Path, tmp_path: Path) -> No
 
 
 def test_a_file_that_rests_at_an_odd_length_goes_on(source: Path, tmp_path: Path) -> None:
-    copy = FolderCopy([(source, tmp_path / "target")])
+    copy = FolderCopy([(source, tmp_path / "target")], direct=True)
     big = source / "base/1/big"
     whole = random.Random(2).randbytes(2 * PIECE + 5)
     lengths = (ALIGNED + 7, ALIGNED + 7, PIECE + ALIGNED + 9, PIECE + ALIGNED + 9, len(whole))

@@ -29,7 +29,8 @@ make_pg_root() {
     apt_in "$root.new" update
     apt_in "$root.new" install build-essential "postgresql-$major" "postgresql-server-dev-$major" python3 python3-pip \
         python3-setuptools python3-wheel python3-psycopg2 python3-prometheus-client python3-sdnotify supervisor \
-        python3-pytest python3-pytest-timeout python3-pytest-xdist python3-hypothesis
+        python3-pytest python3-pytest-timeout python3-pytest-xdist python3-hypothesis \
+        lz4 zstd rsync age gpg gpg-agent
     if [ "$major" = 17 ]; then
         printf 'deb %s bookworm main\n' "$MIRROR" >"$root.new/etc/apt/sources.list.d/bookworm.list"
         apt_in "$root.new" update

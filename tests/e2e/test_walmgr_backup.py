@@ -123,7 +123,7 @@ def test_only_success_removes_old_sets(archived: Hosts) -> None:
         3,
         True,
     )
-    assert _at_work(archived)
+    wait_until(lambda: _at_work(archived))
     process.kill()
     process.wait()
     wait_until(lambda: not _at_work(archived), what=lambda: str(_at_work(archived)))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 """`pair` beside pg_basebackup alone, and a restore to a point beside pgBackRest's.
 
-    .venv/bin/python -m bench.walmgr_pair [--scale 70] [--rounds 3]
+    .venv/bin/python -m bench.walmgr_pair [--scale 70] [--rounds 3] [--folder /srv]
 
 `pair` ends with archive, slot, a verified backup set and a running standby that has caught up.
 """
@@ -26,9 +26,10 @@ def main() -> int:
     parser.add_argument("--scale", type=int, default=70, help="of pgbench; 70 makes 1 GB")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="", help="pair or restore")
+    parser.add_argument("--folder", default="/var/tmp", help="on the file system to be measured")
     opts = parser.parse_args()
     out = sys.stdout
-    with field() as one:
+    with field(opts.folder) as one:
         one.good(one.primary.program("pgbench"), "-i", "-q", "-s", opts.scale,
                  one.primary.conninfo())  # fmt: skip
         one.database.execute("checkpoint")

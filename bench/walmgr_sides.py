@@ -25,7 +25,7 @@ SETTINGS = {
     "wal_keep_size": "20GB", "max_wal_size": "20GB", "min_wal_size": "160MB",
     "wal_log_hints": "on", "checkpoint_timeout": "30min", "shared_buffers": "256MB",
 }  # fmt: skip
-REST = 4.0  # s
+REST = 15.0  # s
 CODECS = {"none": "none", "lz4": "lz4", "zstd": "zst"}  # ours -> pgBackRest's, all at level 1
 
 
@@ -147,9 +147,9 @@ class Field:
 
 
 @contextlib.contextmanager
-def field() -> Iterator[Field]:
+def field(folder: str = "/var/tmp") -> Iterator[Field]:
     """Give a running primary in a scratch folder; all is gone afterwards."""
-    root = Path(tempfile.mkdtemp(prefix="skytools-bench-", dir="/var/tmp"))
+    root = Path(tempfile.mkdtemp(prefix="skytools-bench-", dir=folder))
     root.chmod(0o755)
     one = Field(root)
     try:

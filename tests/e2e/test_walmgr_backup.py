@@ -141,7 +141,7 @@ def test_only_success_removes_old_sets(archived: Hosts) -> None:
 
 def _at_work(archived: Hosts) -> list[str]:
     """Return the command lines of programs that write a set."""
-    words = run("ps", "-eo", "args").lines
+    words = run("ps", "-ww", "-eo", "args").lines
     return [line for line in words if f"{archived.data}/data.master." in line]
 
 

@@ -87,7 +87,7 @@ def make_backup(
 ) -> BackupSet:
     """Make a complete, verified set, then remove what retention no longer asks for.
 
-    `beside` begins a copy of the set, which is complete and verified too when this returns.
+    `beside` begins a copy of the set, which is complete, too, when this returns.
     Raises SkytoolsError; the set is then marked as failed, older ones are untouched.
     """
     site.require_folders()

@@ -21,8 +21,7 @@ KEY = "walmgr@example.invalid"
 @pytest.fixture
 def gnupg(archived: Hosts, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give a folder with a key without passphrase."""
-    if shutil.which("gpg") is None:
-        pytest.skip("needs gpg")
+    assert shutil.which("gpg"), "no gpg: `make prepare-test` installs it"
     home = archived.folder("gnupg")
     monkeypatch.setenv("GNUPGHOME", str(home))
     words = ("gpg", "--batch", "--quiet", "--passphrase", "", "--quick-gen-key", KEY)
@@ -49,8 +48,7 @@ def manual(begin: str) -> str:
 def test_age_and_rsync_as_the_manual_says(archived: Hosts) -> None:
     """The lines of the manual, but for the names of hosts and folders."""
     for name in ("age", "rsync", "zstd"):
-        if shutil.which(name) is None:
-            pytest.skip(f"needs {name}")
+        assert shutil.which(name), f"no {name}: `make prepare-test` installs it"
     there, here = archived.folder("there"), archived.folder("here")
     rsh = archived.root / "rsh"
     rsh.write_text(RSH)

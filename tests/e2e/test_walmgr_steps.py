@@ -51,15 +51,22 @@ class Pair:
         no_hole(self.hosts)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(3600)
-@pytest.mark.chaos
-def test_boot_and_rejoin_are_killed_at_each_step(make_hosts: MakeHosts) -> None:
+@pytest.fixture
+def pair(make_hosts: MakeHosts) -> Pair:
+    """Give two servers that follow each other, with a table to write to."""
     hosts = make_hosts(settings=DURABLE)
     hosts.write_ini(master_settings=f"unix_socket_directories={hosts.primary.socket_dir}")
     hosts.good("pair")
     hosts.sql(hosts.primary).execute("create table t (id bigint primary key)")
-    pair, deadline, dice = Pair(hosts), time.monotonic() + SECONDS, random.Random(1)
+    return Pair(hosts)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.chaos
+def test_boot_and_rejoin_are_killed_at_each_step(pair: Pair) -> None:
+    hosts = pair.hosts
+    deadline, dice = time.monotonic() + SECONDS, random.Random(1)
     left = {"boot": True, "rejoin": True}
     step = 1
     while any(left.values()) and time.monotonic() < deadline:
@@ -81,13 +88,10 @@ def test_boot_and_rejoin_are_killed_at_each_step(make_hosts: MakeHosts) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.chaos
-def test_switchover_is_killed_at_each_step(make_hosts: MakeHosts) -> None:
+def test_switchover_is_killed_at_each_step(pair: Pair) -> None:
     """With what is there then, `switchover`, or `boot` and `rejoin`, go on."""
-    hosts = make_hosts(settings=DURABLE)
-    hosts.write_ini(master_settings=f"unix_socket_directories={hosts.primary.socket_dir}")
-    hosts.good("pair")
-    hosts.sql(hosts.primary).execute("create table t (id bigint primary key)")
-    pair, deadline = Pair(hosts), time.monotonic() + SECONDS
+    hosts = pair.hosts
+    deadline = time.monotonic() + SECONDS
     step, killed = 1, True
     while killed and time.monotonic() < deadline:
         writer = pair.write()

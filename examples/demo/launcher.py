@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib.util
 import pwd
 import shutil
+import subprocess
 import sys
 import sysconfig
 from pathlib import Path
@@ -56,8 +57,7 @@ def make_walmgr(folder: Path) -> Path:
     if not (reachable(ROOT, reader) and reachable(site, reader)):
         path = [str(_copied(site, folder))]
     launcher = folder / "walmgr"
-    launcher.write_text(SCRIPT.format(python=python, path=path))
-    launcher.chmod(0o755)
+    _write_program(launcher, SCRIPT.format(python=python, path=path))
     return launcher
 
 
@@ -76,6 +76,17 @@ def as_started_by(program: Path, command: str) -> str:
     command = command.replace(f"'{sys.executable}'", f"'{python}'")
     command = command.replace(f"'{ROOT}'", f"'{folder}'")
     return command.replace(f"'{ROOT}/skytools", f"'{folder}/skytools")
+
+
+def _write_program(path: Path, text: str) -> None:
+    """Write it by a process of its own.
+
+    A file that this one writes is open, too, in whatever another of its threads is about to start,
+    and until that has called exec the kernel refuses to run the file: "Text file busy".
+    """
+    subprocess.run(
+        ["install", "-m", "755", "/dev/stdin", str(path)], input=text.encode(), check=True
+    )
 
 
 def _copied(site: Path, folder: Path) -> Path:

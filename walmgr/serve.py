@@ -85,9 +85,15 @@ def _of_archive(words: Sequence[str]) -> list[str]:
     verb = words[2] if len(words) > 2 else ""
     if verb not in FAST and verb not in FOR_PEOPLE:
         raise WalError(f"{verb or 'a shell'!r} is not allowed by this key: run it on this host")
-    if verb in FOR_PEOPLE and any(word.startswith("--set") for word in words):
+    if verb in FOR_PEOPLE and any(map(_is_override, words)):
         raise WalError("--set is not allowed by this key")
     return list(words[2:])
+
+
+def _is_override(word: str) -> bool:
+    """Whether a word is --set, which brings commands along; argparse takes it shortened, too."""
+    option = word.partition("=")[0]
+    return option.startswith("--set") or ("--set".startswith(option) and len(option) > len("--"))
 
 
 def _of_primary(ini: str, words: list[str]) -> list[str]:

@@ -41,6 +41,18 @@ def test_rsync_may_read_the_data_folder_only(
     assert "not allowed by this key" in told or "is not of the data folder" in told
 
 
+@pytest.mark.parametrize("words", ["--set x=1", "--set=x=1", "--se x=1", "--s=x=1"])
+def test_keys_of_the_ini_are_not_the_other_hosts_to_set(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ini = tmp_path / "wal.ini"
+    ini.write_text("[walmgr]\n")
+    monkeypatch.setenv("SSH_ORIGINAL_COMMAND", f"walmgr any.ini status {words}")
+    monkeypatch.setattr(os, "execv", lambda *words: pytest.fail(f"started {words}"))
+    assert xserve(str(ini), "/usr/bin/walmgr", lambda _words: 0) == 126
+    assert "--set is not allowed" in capsys.readouterr().err
+
+
 def test_words_come_apart_as_a_shell_takes_them() -> None:
     assert split("rsync . /srv/my\\ data '/a b'\"c\" ''") == [
         "rsync",

@@ -122,7 +122,8 @@ def _admit(archive: Archive, source: str, name: str) -> None:
     try:
         archive.admit(source, name)
     except (WalError, OSError):
-        archive.count_failure()
+        with suppress(WalError, OSError):  # what went wrong first is what is told
+            archive.count_failure()
         raise
 
 
@@ -135,7 +136,7 @@ def _send(place: Place, source: str, name: str, links: Links) -> None:
             _send_one(process.stdin, one, path)
     except BrokenPipeError:
         pass  # the answer says why
-    except OSError:
+    except (WalError, OSError):
         process.kill()
         raise
     answers, code = process.finish()
@@ -144,7 +145,8 @@ def _send(place: Place, source: str, name: str, links: Links) -> None:
         raise WalError(f"{name}: host {place.host}: xput failed with exit code {code}")
     for one in links.names:
         if one in confirmed:
-            links.mark(one)
+            with suppress(OSError):  # a full disk: it is asked for in its turn, and compared
+                links.mark(one)
 
 
 def _send_one(target: int, name: str, path: str) -> None:

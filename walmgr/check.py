@@ -133,9 +133,8 @@ def _archive(facts: Facts) -> Iterator[Finding]:
         yield Finding(CRITICAL, text, "bring it there from a server's pg_wal")
     if archive["conflicts"]:
         text = f"{len(archive['conflicts'])} files were refused, first {archive['conflicts'][0]}"
-        yield Finding(
-            CRITICAL, text, "two servers write here; stop the wrong one, then remove .conflicts"
-        )
+        remedy = "two servers write here, or a file of the archive is damaged: the log says which; "
+        yield Finding(CRITICAL, text, f"{remedy}mend it, then remove .conflicts")
     if primary is not None and (primary.get("last_failed") or 0) > (
         primary.get("last_archived") or 0
     ):

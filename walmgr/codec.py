@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 
+from skytools.walmgr.blocks import contextmanager, suppress
 from skytools.walmgr.wal import WalError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from skytools.walmgr.packing import Lz4, Zstd
 
@@ -99,6 +100,22 @@ def _copied_in_kernel(source: int, target: int) -> bool:
         if exc.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
             raise
     return left <= 0
+
+
+@contextmanager
+def appearing(target: str) -> Iterator[int]:
+    """Give a file to be written: it has its name only when the block is through. Not synced."""
+    aside = f"{target}.walmgr"
+    fd = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+        os.rename(aside, target)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(aside)
 
 
 def write_all(target: int, data: bytes) -> None:

@@ -87,24 +87,22 @@ def _final(place: Place, name: str, target: str) -> int:
     if kind_of(name) != SEGMENT or not os.path.exists(stop):
         return ABSENT
     for source in [name + FINAL, name] if is_held(stop) else [name]:
-        path = os.path.join(place.partials, source)
-        if os.path.exists(path):
-            _copy(path, name, target)
-            return PRESENT
+        try:
+            fd = os.open(os.path.join(place.partials, source), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        _copy(fd, name, target)
+        return PRESENT
     return ABSENT
 
 
-def _copy(path: str, name: str, target: str) -> None:
-    aside = f"{target}.walmgr"
-    source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    fd = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+def _copy(source: int, name: str, target: str) -> None:
     try:
-        codec.copy(source, fd)
-        check_content(fd, name, 0, whole=False)
-        os.rename(aside, target)
+        with codec.appearing(target) as fd:
+            codec.copy(source, fd)
+            check_content(fd, name, 0, whole=False)
     finally:
         os.close(source)
-        os.close(fd)
 
 
 def _take(place: Place, name: str, target: str, spool: Spool) -> int:
@@ -153,16 +151,9 @@ def _receive(source: int, name: str, target: str) -> bool:
     words = codec.read_line(source).split()
     if len(words) != 2 or words[0] != name or not words[1].isdecimal():
         return False
-    aside = f"{target}.walmgr"
-    fd = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
+    with codec.appearing(target) as fd:
         codec.receive(source, fd, int(words[1]))
         check_content(fd, name, 0)
-        os.rename(aside, target)
-    finally:
-        os.close(fd)
-        if os.path.exists(aside):
-            os.unlink(aside)
     return True
 
 

@@ -62,7 +62,8 @@ class Archive:
         """Return the archived file of that name. Raises OSError when the folder is not there."""
         for packed, suffix in codec.SUFFIXES.items():
             path = join(self.path, name + suffix)
-            if os.path.lexists(path):
+            with suppress(FileNotFoundError):  # nothing else means that it is not there
+                os.lstat(path)
                 return Found(name, path, packed)
         # A folder that is not there (not mounted) is not the same as a missing file.
         os.stat(self.path)
@@ -85,24 +86,17 @@ class Archive:
 
         A segment is checked. PostgreSQL syncs it when it takes it over. Raises WalError, OSError.
         """
-        aside = f"{target}.walmgr"
-        with self._reading(found) as source:
-            try:
-                fd = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
-                try:
-                    codec.expand(found.codec, source, fd)
-                    check_content(fd, found.name, self.identity())
-                finally:
-                    os.close(fd)
-                os.rename(aside, target)
-            except BaseException:
-                _remove(aside)
-                raise
+        with codec.appearing(target) as fd:
+            self.expand(found, fd)
+            check_content(fd, found.name, self.identity())
 
     def expand(self, found: Found, target: int) -> None:
         """Write an archived file in the clear. Raises WalError, OSError."""
-        with self._reading(found) as source:
-            codec.expand(found.codec, source, target)
+        with _opened(found.path) as source:
+            try:
+                codec.expand(found.codec, source, target)
+            except WalError as exc:
+                raise WalError(f"{name_of(found)}: {exc}") from exc
 
     def check(self, found: Found) -> None:
         """Read an archived file to its end. Raises WalError when it is damaged, OSError."""
@@ -118,17 +112,12 @@ class Archive:
         found = self.find(name)
         if found is None:
             raise WalError(f"{name} is not in the archive {self.path}")
-        with self._reading(found) as source:
-            read, write = os.pipe()
-            try:
-                codec.expand(found.codec, source, write)
-                os.close(write)
-                write = -1
-                return os.read(read, MAX_TEXT).decode("utf-8", "replace")
-            finally:
-                os.close(read)
-                if write >= 0:
-                    os.close(write)
+        fd = os.memfd_create(name, os.MFD_CLOEXEC)
+        try:
+            self.expand(found, fd)
+            return os.pread(fd, MAX_TEXT, 0).decode("utf-8", "replace")
+        finally:
+            os.close(fd)
 
     def history(self, timeline: int) -> History:
         """Return the history of a timeline; the first has none. Raises WalError, OSError."""
@@ -202,20 +191,21 @@ class Archive:
 
     def _compare(self, fd: int, found: Found) -> bool:
         """Return False for the same content, after making sure that it is on disk."""
-        with self._reading(found) as there, self.incoming(found.name) as (plain, _aside):
+        remedy = "with other content, which stays", "find out which of two servers is the right one"
+        with _opened(found.path) as there, self.incoming(found.name) as (plain, _aside):
             try:
                 codec.expand(found.codec, there, plain)
-                same = same_content(fd, plain)
-            except WalError:
-                same = False  # damaged
-            if same:
-                os.fsync(there)
-                sync_folder(self.path)
-                return False
+                if same_content(fd, plain):
+                    os.fsync(there)
+                    sync_folder(self.path)
+                    return False
+                check_content(plain, found.name, 0)
+            except WalError as exc:
+                remedy = f"damaged ({exc})", "move the damaged one away, and this one is taken"
         self._keep_aside(fd, found.name)
         raise ConflictError(
-            f"{name_of(found)} is in the archive with other content, which stays; the new file is "
-            f"in {join(self.path, CONFLICTS)}: find out which of two servers is the right one"
+            f"{name_of(found)} is in the archive {remedy[0]}; the new file is in "
+            f"{join(self.path, CONFLICTS)}: {remedy[1]}"
         )
 
     def _keep_aside(self, fd: int, name: str) -> None:
@@ -289,11 +279,6 @@ class Archive:
                         ) from None
                     time.sleep(0.01)
             yield
-
-    @contextmanager
-    def _reading(self, found: Found) -> Iterator[int]:
-        with _opened(found.path) as fd:
-            yield fd
 
     def _write_small(self, name: str, text: str, *, sync: bool) -> None:
         with self.incoming(name) as (fd, aside):

@@ -277,6 +277,13 @@ def test_segments_go_over_ssh_and_come_back(host: Hosts) -> None:
     assert not (host.root / "pg_wal" / "y").exists()
     assert archived_names(host) == [f"{FIVE.name}.lz4"]
 
+    # A disk without room for a mark must get rid of its WAL all the more.
+    (host.root / "down").unlink()
+    (host.folder("pg_wal/archive_status") / f"{SIX.name}.ready").touch()
+    (host.root / "pg_wal" / ".walmgr-sent").symlink_to("nowhere")
+    assert host.walmgr("xarchive", f"pg_wal/{FIVE.name}", FIVE.name).code == 0
+    assert archived_names(host) == [f"{FIVE.name}.lz4", f"{SIX.name}.lz4"]
+
 
 def test_a_cut_or_damaged_transfer_is_refused(host: Hosts) -> None:
     digest = hashlib.sha256(BIG).hexdigest()

@@ -74,6 +74,24 @@ def test_other_bytes_are_refused_and_both_kept(source: Path, folder: Path, packe
     assert (folder / CONFLICTS / FIVE.name).read_bytes() == content(FIVE, fill=b"y")
 
 
+@pytest.mark.parametrize("packed", CODECS)
+def test_a_damaged_copy_is_told_apart_from_another_servers(
+    source: Path, folder: Path, packed: str
+) -> None:
+    archive = Archive(str(folder), packed)
+    path = write(source, FIVE)
+    archive.admit(str(path), FIVE.name)
+    there = folder / files(folder)[0]
+    data = there.read_bytes()
+    damaged = data[:65536] + bytes(len(data) - 65536) if packed == "none" else data[:-7]
+    there.write_bytes(damaged)
+    with pytest.raises(ConflictError, match=r"is in the archive damaged .* move the damaged one"):
+        archive.admit(str(path), FIVE.name)
+    assert there.read_bytes() == damaged
+    there.unlink()
+    assert archive.admit(str(path), FIVE.name)
+
+
 def test_what_is_answered_for_is_on_disk(
     source: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +127,11 @@ def test_history_files_are_never_overwritten(source: Path, folder: Path) -> None
     assert archive.admit(str(path), path.name)
     assert not archive.admit(str(path), path.name)
     assert archive.history(2).switches == ((1, 0x500028),)
+    long = source / "00000FFF.history"
+    long.write_text("".join(f"{n}\t0/{n:X}\t{'why ' * 20}\n" for n in range(1, 0xFFF)))
+    assert archive.admit(str(long), long.name)
+    assert len(archive.history(0xFFF).switches) == 0xFFE
+    (folder / long.name).unlink()
     path.write_bytes(HISTORY.replace(b"28", b"30"))
     with pytest.raises(ConflictError):
         archive.admit(str(path), path.name)
@@ -203,7 +226,7 @@ def test_a_damaged_archived_file_is_neither_restored_nor_called_absent(
     assert found is not None
     Path(found.path).write_bytes(Path(found.path).read_bytes()[:-7])
     target = source / "RECOVERYXLOG"
-    with pytest.raises(WalError):
+    with pytest.raises(WalError, match=found.name):
         archive.extract(found, str(target))
     assert sorted(source.iterdir()) == [source / FIVE.name]
 
@@ -211,6 +234,9 @@ def test_a_damaged_archived_file_is_neither_restored_nor_called_absent(
 def test_a_folder_that_is_gone_is_no_empty_archive(folder: Path) -> None:
     folder.rmdir()
     with pytest.raises(FileNotFoundError):
+        Archive(str(folder)).find(FIVE.name)
+    folder.touch()  # what cannot be looked into says nothing of what is in it
+    with pytest.raises(NotADirectoryError):
         Archive(str(folder)).find(FIVE.name)
 
 

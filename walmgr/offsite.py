@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from skytools.core.errors import UsageError
-from skytools.walmgr.errors import ProgramError
+from skytools.walmgr.errors import ProgramError, RefusedError
 from skytools.walmgr.files import locked, read_json, write_json
 from skytools.walmgr.remote import clean_environment, shell
 from skytools.walmgr.site import Site
@@ -104,7 +104,8 @@ class Offsite:
 def copy_offsite(site: Site) -> tuple[list[str], list[str]]:
     """Send what is not there yet, oldest first; then remove there what is gone here.
 
-    Returns the names of both. Raises ProgramError at the first that fails: WAL there has no gap.
+    Returns the names of both. Raises ProgramError at the first that fails: WAL there has no gap;
+    RefusedError when it is not retention that has removed what is gone.
     """
     site.need("offsite_command")
     _require_programs(site)
@@ -135,11 +136,28 @@ def _require_programs(site: Site) -> None:
 
 def _remove(site: Site, offsite: Offsite) -> Iterator[str]:
     """Forget what is gone here; it is removed there if the ini says how."""
-    for name in offsite.gone():
+    gone = offsite.gone()
+    if gone and site.cfg.offsite_remove:
+        _require_whole(site)
+    for name in gone:
         if site.cfg.offsite_remove:
             shell(site.cfg.offsite_remove, NAME=name)
             yield name
         del offsite.sent[name]
+
+
+def _require_whole(site: Site) -> None:
+    """Raise RefusedError unless archive and sets are there: the copy is for the day they are not.
+
+    Retention always leaves a complete set, and nobody but `cleanup` removes the archive.
+    """
+    lost = "" if site.archive.identity() else str(site.cfg.completed)
+    if not any(one.complete for one in site.sets()):
+        lost = f"{site.cfg.sets}.*"
+    if lost:
+        raise RefusedError(
+            f"there is nothing here in {lost}: is it mounted? Nothing is removed off-site"
+        )
 
 
 def send(site: Site, item: Item) -> None:

@@ -121,7 +121,19 @@ def test_all_of_it_is_copied_once_and_is_enough(archived: Hosts, gnupg: Path) ->
     database.execute("insert into t values (3)")
     switch(database)
     archived.good("offsite")
+    _what_is_lost_here_stays_there(archived, there)
     _is_restored_from_there_alone(archived, there)
+
+
+def _what_is_lost_here_stays_there(hosts: Hosts, there: Path) -> None:
+    """A disk that is not mounted looks like one from which all was removed."""
+    before = snapshot(there)
+    for key in ("completed_wals", "full_backup"):
+        hosts.write_ini(**{key: str(hosts.folder(f"empty-{key}"))})
+        failed = hosts.walmgr("offsite")
+        assert (failed.code, "Nothing is removed off-site" in failed.err) == (3, True), failed.err
+        hosts.write_ini(**{key: ""})
+        assert snapshot(there) == before
 
 
 def _an_interruption_is_told_and_made_good(hosts: Hosts, there: Path, keep: str) -> None:

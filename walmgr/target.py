@@ -44,7 +44,7 @@ class Target:
                 value = format_lsn(parse_lsn(value))
             elif kind == XID and not 3 <= int(value) < 1 << 32:
                 raise ValueError
-        except (ValueError, WalError) as exc:
+        except (ValueError, OverflowError, WalError) as exc:
             raise UsageError(f"--{kind} {value}: {_WRITTEN.get(kind, exc)}") from exc
         return cls(kind, value, **options)  # type: ignore[arg-type]
 
@@ -73,9 +73,10 @@ def _utc(text: str) -> str:
 
 
 def choose(site: Site, target: Target, sets: list[BackupSet]) -> Coverage:
-    """Return the newest set that ends before the target and reaches it.
+    """Return the newest set that ends before the target and reaches it, by the newest timeline.
 
-    Raises RefusedError with what can be reached, UsageError without any complete set.
+    A set that ends after that timeline began is not on its way, however new it is. Raises
+    RefusedError with what can be reached, UsageError without any complete set.
     """
     complete = [one for one in sets if one.complete]
     if not complete:
@@ -87,6 +88,7 @@ def choose(site: Site, target: Target, sets: list[BackupSet]) -> Coverage:
             "bring it there from a server's pg_wal, or choose another way by --timeline"
         )
     ways = [way for one in reversed(complete) for way in _ways(site, one, target)]
+    ways.sort(key=lambda way: way.history.timeline, reverse=True)
     reaches = _REACHES[target.kind]
     for way in ways:
         if reaches(site, target, way):

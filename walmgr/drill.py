@@ -14,11 +14,11 @@ from pathlib import Path
 from skytools.core.db import Database, merge_conninfo, split_password
 from skytools.core.errors import SkytoolsError
 from skytools.walmgr import postgres, recover
-from skytools.walmgr.errors import ProgramError
+from skytools.walmgr.errors import ProgramError, RefusedError
 from skytools.walmgr.files import locked, read_json, write_json, write_text
 from skytools.walmgr.postgres import Programs
 from skytools.walmgr.server import run_pg_ctl, wait_until
-from skytools.walmgr.sets import DRILLED
+from skytools.walmgr.sets import DRILLED, BackupSet, read_set
 from skytools.walmgr.site import Site
 from skytools.walmgr.target import Target
 from skytools.walmgr.wal import format_lsn
@@ -84,12 +84,23 @@ def _drill(site: Site, began: float) -> Drill:
             database.close()
         finally:
             site.here.run([programs.path("pg_ctl"), "-D", folder, "-m", "immediate", "stop"])
-        replace(one, state=DRILLED).save()
+    _mark(site, one)
     site.say(
         f"set {one.name} answered after {seconds:.1f} s, recovered to {position} "
         f"of {format_lsn(plan.way.end)}"
     )
     return Drill(time.time(), good=True, set=one.name, seconds=seconds, recovered_to=position)
+
+
+def _mark(site: Site, one: BackupSet) -> None:
+    """Say in the set that it was tried; what else is known of it may have changed meanwhile."""
+    try:
+        with site.backup_lock():
+            present = read_set(one.path)
+            if present is not None and present.complete:
+                replace(present, state=DRILLED).save()
+    except RefusedError as exc:
+        site.say(f"set {one.name} is good, and not marked so: {exc}")
 
 
 @contextmanager

@@ -220,10 +220,11 @@ def keep_arguments(p: argparse.ArgumentParser) -> None:
 
 def run_keep(site: Site, opts: Options) -> int:
     """Mark a set that retention leaves alone. Raises UsageError."""
-    one = choose_set(site.sets(), opts.name)
-    if one.old or not one.complete:
-        raise UsageError(f"set {one.name} is {one.state}: only a complete one of ours can be kept")
     with site.backup_lock():
+        one = choose_set(site.sets(), opts.name)
+        if one.old or not one.complete:
+            text = f"set {one.name} is {one.state}: only a complete one of ours can be kept"
+            raise UsageError(text)
         replace(one, pinned=not opts.no).save()
     if site.out.as_json:
         site.out.data({"set": one.name, "kept": not opts.no})

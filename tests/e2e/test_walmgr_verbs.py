@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
+from tests.fixtures.process import Result
 from tests.fixtures.wait import wait_until
 from tests.fixtures.walmgr import Hosts, MakeHosts
+from tests.fixtures.walmgr_sets import sets
 
 
 def test_a_drill_proves_the_newest_set_or_tells(make_hosts: MakeHosts) -> None:
@@ -17,7 +20,7 @@ def test_a_drill_proves_the_newest_set_or_tells(make_hosts: MakeHosts) -> None:
     database.execute("create table t as select generate_series(1, 3) id")
     name = database.value("select pg_walfile_name(pg_switch_wal())")
     wait_until((hosts.completed / name).exists, what=name)
-    done = json.loads(hosts.good("drill", "--json").out)
+    done = json.loads(_drill_during_which_the_set_is_kept(hosts).out)
     assert done["good"]
     (one,) = json.loads(hosts.good("listbackups", "--json").out)
     assert (one["state"], done["set"]) == ("drilled", one["name"])
@@ -31,6 +34,27 @@ def test_a_drill_proves_the_newest_set_or_tells(make_hosts: MakeHosts) -> None:
 
     _pause_and_continue(hosts)
     _a_set_of_walmgr3_is_restored(hosts)
+
+
+def _drill_during_which_the_set_is_kept(hosts: Hosts) -> Result:
+    """What another verb writes of a set while it is tried stays."""
+    gate = hosts.root / "gate"
+    query = hosts.keys["drill_query"]
+    hosts.write_ini(
+        drill_query=f"with recursive wait as (select pg_sleep(0.01)::text union all select "
+        f"pg_sleep(0.01)::text from wait where pg_stat_file('{gate}', true) is null) "
+        f"{query}, (select count(*) from wait) as waited"
+    )
+    with ThreadPoolExecutor(1) as pool:
+        drilled = pool.submit(hosts.good, "drill", "--json")
+        try:
+            wait_until(lambda: bool(list(hosts.data.glob(".drill-*/data/postmaster.pid"))))
+            hosts.good("keep", sets(hosts)[-1]["name"])
+        finally:
+            gate.touch()
+        result = drilled.result()
+    assert [one["pinned"] for one in sets(hosts)] == [True]
+    return result
 
 
 def _pause_and_continue(hosts: Hosts) -> None:

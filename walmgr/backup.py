@@ -23,7 +23,7 @@ from skytools.walmgr.errors import ProgramError
 from skytools.walmgr.expire import expire
 from skytools.walmgr.files import make_folder
 from skytools.walmgr.hooks import run_hook
-from skytools.walmgr.outside import keep_configuration
+from skytools.walmgr.outside import read_configuration
 from skytools.walmgr.postgres import Programs, Server, ask_server, read_control
 from skytools.walmgr.remote import clean_environment
 from skytools.walmgr.server import wait_until
@@ -130,13 +130,14 @@ def _make(site: Site, wish: Wish, beside: Callable[[BackupSet], Staging] | None)
     site.say(f"backup set {one.name}: copying {what} from the {wish.source}{how}")
     copy: Staging | None = None
     try:
-        keep_configuration(database, one)
+        configuration = read_configuration(database)
         copy = beside(one) if beside is not None else None
         if files is not None:
             streams.fetch(site, one, files, programs, conninfo)
         else:
             packing = _packing(site, database, server, programs)
             _fetch(site, one, programs, conninfo, rate, parent, packing)
+        configuration.keep(one)
         with ThreadPoolExecutor(1) as pool:
             copied = pool.submit(copy.finish) if copy is not None else None
             one = _read_back(site, database, one)

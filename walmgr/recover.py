@@ -160,7 +160,6 @@ def build(site: Site, plan: Plan, programs: Programs, *, staged: bool = False) -
         if (one.data / "backup_manifest").exists():
             _verify(site, programs, (), plan.folder)
         _finish(site, plan, plan.folder)
-        bring_configuration(one, plan.folder)
         return
     if not is_empty(plan.folder):
         stop_server(site, plan.folder)
@@ -172,15 +171,17 @@ def build(site: Site, plan: Plan, programs: Programs, *, staged: bool = False) -
     chain = chain_of(site.sets(), one)
     if not staged:
         _stage(site, plan, programs, chain)
+    # It has its name only when nothing is missing: as it comes from the set it would be a primary.
+    brought = _finish(site, plan, staged_at(plan.folder)[0])
     check = None
     if (one.data / "backup_manifest").exists():
         # What was put together is a new thing; a copy came from what was compared.
-        words = () if len(chain) > 1 else ("--skip-checksums",)
+        words = [
+            *([] if len(chain) > 1 else ["--skip-checksums"]),
+            *map("--ignore={}".format, brought),
+        ]
         check = partial(_verify, site, programs, words)
-    # It has its name only when nothing is missing: as it comes from the set it would be a primary.
-    _finish(site, plan, staged_at(plan.folder)[0])
     install_set(one, plan.folder, wal, check)
-    bring_configuration(one, plan.folder)
 
 
 def _stage(site: Site, plan: Plan, programs: Programs, chain: Sequence[BackupSet]) -> None:
@@ -198,9 +199,12 @@ def _stage(site: Site, plan: Plan, programs: Programs, chain: Sequence[BackupSet
                 raise ProgramError(f"backup set {one.name}: {exc}; name another one") from exc
 
 
-def _finish(site: Site, plan: Plan, folder: Path) -> None:
+def _finish(site: Site, plan: Plan, folder: Path) -> list[str]:
+    """Make the copy what it is to be; returns which files it has from elsewhere."""
+    brought = bring_configuration(plan.way.one, folder)
     _add_tail(plan, folder)
     configure(site, plan, folder)
+    return brought
 
 
 def _verify(site: Site, programs: Programs, words: Sequence[str], folder: Path) -> None:

@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from skytools.core.db import merge_conninfo, split_password
 from skytools.core.errors import UsageError
 from skytools.walmgr import postgres, recover
-from skytools.walmgr.datadir import RECOVERY, STANDBY, make_standby, write_settings
+from skytools.walmgr.datadir import RECOVERY, STANDBY, make_standby, quoted, write_settings
 from skytools.walmgr.errors import ProgramError, RefusedError
 from skytools.walmgr.node import SLAVE, Node
-from skytools.walmgr.outside import OPTIONS, config_file
+from skytools.walmgr.outside import MAIN, OPTIONS, config_file
 from skytools.walmgr.postgres import Control, Programs, Server
 from skytools.walmgr.restore import restore_command
 from skytools.walmgr.server import run_pg_ctl, start_server, wait_caught_up, wait_for_standby
@@ -24,7 +26,6 @@ WRITE_SOMETHING = (
     "select set_config('synchronous_commit', 'local', true),"
     " pg_logical_emit_message(true, 'walmgr', 'rejoin')"
 )
-FIRST_CONFIG_FILE = 15  # of pg_rewind
 FOLLOWING = ("in archive recovery", "shut down in recovery")
 
 
@@ -125,26 +126,16 @@ def _rewind(site: Site, node: Node, programs: Programs, leader: Server, control:
         # pg_rewind would end its recovery as a primary's, in WAL that nobody else has, and then
         # find nothing to rewind.
         raise ProgramError(f"it is on timeline {control.timeline}, as the primary is")
-    kept = _configuration(node)
     # Crash recovery, which pg_rewind starts where it is due, refuses to run as a standby.
     for name in (STANDBY, RECOVERY):
         node.host.remove(node.folder / name)
-    write_settings(node.host, node.folder, {"restore_command": _restore(site, node)})
     source, password = split_password(merge_conninfo(site.leader.conninfo, dbname="postgres"))
     words: list[str | Path] = [programs.path("pg_rewind"), "-D", node.folder]
     words += ["--source-server", source, "--restore-target-wal"]
-    if config := config_file(node.host, node.folder):
-        if programs.major < FIRST_CONFIG_FILE:
-            raise ProgramError(
-                f"pg_rewind of PostgreSQL {programs.major} wants a postgresql.conf in {node.folder}"
-            )
-        words.append(f"--config-file={config}")
     site.say(f"{node.name}: rewinding")
-    done = node.host.run(words, password=password)
-    for name, text in kept.items():
-        node.host.write(node.folder / name, text)
-    for name in _configuration(node).keys() - kept.keys():
-        node.host.remove(node.folder / name)  # the leader's; ours may be outside of the folder
+    with _own_configuration(node):
+        write_settings(node.host, node.folder, {"restore_command": _restore(site, node)})
+        done = node.host.run(words, password=password)
     if done.code != 0:
         told = [line for line in done.err.splitlines() if "error" in line or "fatal" in line]
         raise ProgramError(f"pg_rewind: {(told or [done.last_line])[0]}")
@@ -169,6 +160,31 @@ def _on_the_way(site: Site, leader: Server, control: Control) -> bool:
     if control.timeline == leader.timeline:
         return False
     return site.archive.history(leader.timeline).contains(control.timeline, control.checkpoint + 1)
+
+
+@contextmanager
+def _own_configuration(node: Node) -> Iterator[None]:
+    """Have the configuration files as pg_rewind wants them, then again as they were.
+
+    It takes plain files in the data folder only, of links it says that they differ in type.
+    """
+    host, folder = node.host, node.folder
+    links, kept = host.links(folder), _configuration(node)
+    try:
+        for name in links:
+            host.remove(folder / name)
+            if name in kept:
+                host.write(folder / name, kept[name])
+        if config := config_file(host, folder):
+            host.write(folder / MAIN, f"include {quoted(config)}\n")
+        yield
+    finally:
+        for name in kept.keys() - links.keys():
+            host.write(folder / name, kept[name])
+        for name, target in links.items():
+            host.make_link(folder / name, target)
+        for name in _configuration(node).keys() - kept.keys():
+            host.remove(folder / name)  # the leader's; ours may be outside of the folder
 
 
 def _configuration(node: Node) -> dict[str, str]:

@@ -21,7 +21,16 @@ WRITE = 'umask 077 && cat > "$1" && sync "$1" && mv "$1" "$2" && sync "$3"'
 SAME_FOLDER = 'test "$(readlink -f "/proc/$1/cwd")" = "$(readlink -f "$2")"'
 # Files that vanish meanwhile are none. Type, size, time of change, where it began, path from there.
 LIST = 'exec find "$@" -ignore_readdir_race -printf "%y %s %T@ %H\\t%P\\0"'
-SCRIPTS = (WRITE, SAME_FOLDER, LIST)  # all that ever goes through the shell of another host
+# Links to files elsewhere; name and target.
+LINKS = 'find "$1" -maxdepth 1 -type l -xtype f -printf "%f\\t%l\\n"'
+MAKE_LINK = 'ln -sfT -- "$(cat)" "$1"'
+SCRIPTS = (
+    WRITE,
+    SAME_FOLDER,
+    LIST,
+    LINKS,
+    MAKE_LINK,
+)  # all that ever goes through the shell of another host
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +126,19 @@ class Host:
                 path.unlink(missing_ok=True)
             return
         self.check(["rm", "-f", "--", path])
+
+    def links(self, folder: Path) -> dict[str, str]:
+        """Return which names in a folder are links to files, and their targets.
+
+        Raises ProgramError.
+        """
+        lines = self.check(["sh", "-c", LINKS, "links", folder]).splitlines()
+        pairs = (line.partition("\t") for line in lines)
+        return {name: target for name, _, target in pairs}
+
+    def make_link(self, path: Path, target: str) -> None:
+        """Make a link, or replace what has its name. Raises ProgramError."""
+        self.check(["sh", "-c", MAKE_LINK, "link", path], stdin=target)
 
     def exists(self, path: Path) -> bool:
         """Whether there is such a file or folder. Raises ProgramError when nobody can say."""

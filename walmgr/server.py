@@ -12,7 +12,7 @@ from skytools.core.db import Database
 from skytools.core.errors import SkytoolsError, TransientError, UsageError
 from skytools.walmgr import postgres
 from skytools.walmgr.node import Node
-from skytools.walmgr.outside import config_file, mend_configuration
+from skytools.walmgr.outside import config_file
 from skytools.walmgr.postgres import Programs
 from skytools.walmgr.remote import shell
 from skytools.walmgr.site import Site
@@ -27,7 +27,6 @@ def start_server(site: Site, programs: Programs, datadir: Path) -> None:
     if node is not None and node.start_cmd:
         shell(node.start_cmd)
     else:
-        mend_configuration(site.sets(), site.here, datadir)
         run_pg_ctl(programs, datadir, "start")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""A primary as Debian makes it: its configuration is not in its data folder."""
+"""Configuration that is not in the data folder, as Debian makes it, or by links and includes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,51 @@ from tests.e2e.test_walmgr_failover import DURABLE
 from tests.fixtures.process import run
 from tests.fixtures.server import started
 from tests.fixtures.walmgr import Hosts, MakeHosts
+
+FIRST_INCLUDE = 16
+
+
+def write_rules(hosts: Hosts, etc: Path) -> None:
+    """Name users in a file, and, where the version can, include rules."""
+    (etc / "users").write_text('"a b", c # both\n@"more users"\n')
+    (etc / "more users").write_text("\nd\n")
+    rules = ["local all @users reject # ours", 'local all "@users",\\', "  @users,e reject"]
+    if int(hosts.primary.bindir.parent.name) >= FIRST_INCLUDE:
+        for name in ("one.conf", ".hidden.conf", "two"):
+            (hosts.folder(etc.name + "/rules") / name).write_text(f"local {name} all reject\n")
+        rules += ["include_dir rules", "include_if_exists nothing", 'include "rules/two"']
+    with (etc / "pg_hba.conf").open("a") as file:
+        file.write("\n".join([*rules, ""]))
+    for path in etc.rglob("*"):
+        hosts.give(path)
+
+
+RULES = """\
+local all "a b",c,d reject # ours
+local all "@users",  "a b",c,d,e reject
+"""
+INCLUDED = """\
+local one.conf all reject
+
+include_if_exists nothing
+local two all reject
+
+"""
+
+
+def require_rules(hosts: Hosts, text: str) -> None:
+    included = INCLUDED if int(hosts.primary.bindir.parent.name) >= FIRST_INCLUDE else ""
+    assert text.endswith(RULES + included)
+
+
+def link_configuration(hosts: Hosts, server: PrivateServer) -> Path:
+    """Have links in a data folder lead to where its configuration is."""
+    etc = hosts.folder("etc-links")
+    for name in ("postgresql.conf", "pg_hba.conf", "server.key"):
+        (server.datadir / name).touch()
+        shutil.move(server.datadir / name, etc)
+        (server.datadir / name).symlink_to(etc / name)
+    return etc
 
 
 def move_configuration(hosts: Hosts) -> Path:
@@ -26,8 +71,7 @@ def move_configuration(hosts: Hosts) -> Path:
             f"ident_file = '{etc}/pg_ident.conf'\nwork_mem = 7MB\nwork_mem = 5MB\n"
             f"include '{old.datadir}/private.conf'\n"
         )
-    with (etc / "pg_hba.conf").open("a") as file:
-        file.write("# ours\n")
+    write_rules(hosts, etc)
 
     class Debian(PrivateServer):
         def _as_user(self, command: list[str], *, bind_life: bool = False) -> list[str]:
@@ -46,7 +90,7 @@ def test_configuration_outside_of_the_data_folder_goes_along(make_hosts: MakeHos
     hosts.good("pair")
     standby = hosts.sql(hosts.standby)
     assert standby.value("show work_mem") == "5MB"
-    assert (hosts.standby.datadir / "pg_hba.conf").read_text().endswith("# ours\n")
+    require_rules(hosts, (hosts.standby.datadir / "pg_hba.conf").read_text())
     assert str(etc) not in (hosts.standby.datadir / "postgresql.conf").read_text()
 
     assert "fetched 0000" in hosts.good("sync").out
@@ -75,3 +119,22 @@ def test_configuration_outside_of_the_data_folder_goes_along(make_hosts: MakeHos
     primary = hosts.sql(hosts.primary)
     assert primary.value("show config_file") == f"{etc}/postgresql.conf"
     assert primary.value("select pg_is_in_recovery()")
+    assert not (hosts.primary.datadir / "postgresql.conf").exists()
+    _links_stay_and_are_followed(hosts)
+
+
+def _links_stay_and_are_followed(hosts: Hosts) -> None:
+    """The server that leads now gets links; a set has what they lead to, `rejoin` leaves them."""
+    etc = link_configuration(hosts, hosts.standby)
+    told = hosts.good("backup").out
+    name = told.split("backup set ")[1].split(":")[0]
+    assert not (hosts.data / name / "data" / "postgresql.conf").exists()
+    require_rules(hosts, (hosts.data / name / "config" / "pg_hba.conf").read_text())
+    assert json.loads(hosts.good("drill", "--json").out)["set"] == name
+    hosts.crash(hosts.standby)
+    hosts.good("boot")
+    assert "slave: rewinding" in (done := hosts.good("rejoin").out)
+    assert "made anew" not in done
+    for path in etc.iterdir():
+        assert (hosts.standby.datadir / path.name).readlink() == path
+    assert hosts.sql(hosts.standby).value("show work_mem") == "5MB"

@@ -7,7 +7,6 @@ its disk can be reached, the receiver's unfinished segment. pg_waldump says how 
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -23,10 +22,8 @@ from skytools.walmgr.postgres import Programs
 from skytools.walmgr.receiver import copy_file
 from skytools.walmgr.restore import FINAL, STOP
 from skytools.walmgr.site import Site
-from skytools.walmgr.wal import History, Segment, WalError, format_lsn, kind_of, parse_lsn
-
-_BETWEEN = re.compile(r"WAL statistics between (\S+) and ([0-9A-F]+/[0-9A-F]+)")
-_LSN = re.compile(r"\blsn: ([0-9A-F]+/[0-9A-F]+)")
+from skytools.walmgr.wal import History, Segment, WalError, format_lsn, kind_of
+from skytools.walmgr.walscan import last_end
 
 SCRATCH = ".salvage-"
 
@@ -128,12 +125,9 @@ class Salvage:
         begin = format_lsn(max(self.at.received - 1, 0) // self.at.size * self.at.size)
         program = self.programs.path("pg_waldump")
         words: list[str | Path] = [program, "-p", scan, "-t", str(newest), "-s", begin]
-        found = _BETWEEN.search(self.programs.host.run([*words, "--stats"]).out)
-        if found:
-            return parse_lsn(found[2])
-        # Before PostgreSQL 15 only records are told: the start of the last one is certain.
-        starts = _LSN.findall(self.programs.host.run(words).out)
-        return parse_lsn(starts[-1]) if starts else self.at.received
+        run = self.programs.host.run
+        end = last_end(lambda *options: run([*words, *options]).out, self.at.size)
+        return self.at.received if end is None else end
 
     @contextmanager
     def serve(self, end: int) -> Iterator[None]:

@@ -22,6 +22,10 @@ PARTIAL = "partial"
 HISTORY = "history"
 BACKUP = "backup"
 
+# Of bytes: a page, the header of each page, and that of a segment's first one.
+PAGE, PAGE_HEADER, SEGMENT_HEADER = 8192, 24, 40
+_ALIGNED = 8
+
 _HEX = frozenset("0123456789ABCDEF")
 
 
@@ -40,6 +44,18 @@ def parse_lsn(text: str) -> int:
 def format_lsn(position: int) -> str:
     """Return a byte position as PostgreSQL writes it."""
     return f"{position >> 32:X}/{position & 0xFFFFFFFF:X}"
+
+
+def record_end(start: int, length: int, size: int) -> int:
+    """Return where a record of that many bytes ends, in segments of `size` bytes.
+
+    As the server has it: up to where the next record may begin, page headers on the way included.
+    """
+    while length > (room := PAGE - start % PAGE):
+        length -= room
+        start += room
+        start += PAGE_HEADER if start % size else SEGMENT_HEADER
+    return start + (length + _ALIGNED - 1) // _ALIGNED * _ALIGNED
 
 
 def is_segment_size(size: int) -> bool:

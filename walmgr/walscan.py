@@ -7,7 +7,7 @@ import re
 import shutil
 import struct
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,15 +15,32 @@ from pathlib import Path
 
 from skytools.walmgr.postgres import Programs
 from skytools.walmgr.store import Archive
-from skytools.walmgr.wal import Segment, WalError, parse_lsn
+from skytools.walmgr.wal import PAGE, PAGE_HEADER, Segment, WalError, parse_lsn, record_end
 
 _COMMIT = re.compile(r"desc: (?:COMMIT|ABORT)\S* (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) UTC")
 _LSN = re.compile(r"\blsn: ([0-9A-F]+/[0-9A-F]+)")
-PAGE, PAGE_HEADER = 8192, 24
 TIME = struct.Struct("=q")  # microseconds since 2000
 TIME_AT = 26  # after the headers of the record and of its data
 EPOCH = 946684800.0
 _BETWEEN = re.compile(r"WAL statistics between (\S+) and ([0-9A-F]+/[0-9A-F]+)")
+_RECORD = re.compile(r"len \(rec/tot\): +\d+/ *(\d+), .*\blsn: ([0-9A-F]+/[0-9A-F]+), ")
+_SWITCH = re.compile(r"rmgr: XLOG .* desc: SWITCH")
+
+
+def last_end(dump: Callable[..., str], size: int) -> int | None:
+    """Return where the last whole record ends that pg_waldump reads, None when there is none.
+
+    dump(*options) runs it; segments have `size` bytes.
+    """
+    found = _BETWEEN.search(dump("--stats"))
+    if found:
+        return parse_lsn(found[2])
+    # Before PostgreSQL 15 statistics do not tell.
+    for line in reversed(dump().splitlines()):
+        if found := _RECORD.search(line):
+            end = record_end(parse_lsn(found[2]), int(found[1]), size)
+            return -(-end // size) * size if _SWITCH.search(line) else end
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +81,8 @@ class Scanner:
     def valid_end(self, segment: Segment) -> int:
         """Return where the valid WAL of a segment ends, its start when there is none."""
         with self._plain(segment) as path:
-            found = _BETWEEN.search(self._dump(path, "--stats"))
-            if found:
-                return parse_lsn(found[2])
-            # Before PostgreSQL 15 the end is not told: the start of the last record is certain.
-            lines = [line for line in self._dump(path).splitlines() if line]
-            return _position(lines[-1]) if lines else segment.start
+            end = last_end(lambda *options: self._dump(path, *options), segment.size)
+            return segment.start if end is None else end
 
     def _records(self, segment: Segment, *options: str) -> list[str]:
         """Return lines of records; an end in the middle of one is no error here."""

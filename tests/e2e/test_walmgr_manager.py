@@ -75,6 +75,7 @@ def test_the_service_lives_under_scriptmgr_and_prometheus_sees_it(
     hosts.good("metrics", "--to", written)
     _is_for_node_exporter(written, job)
     assert hosts.walmgr("metrics", "--to", hosts.root / "nowhere" / "x.prom").code == 1
+    _a_refused_segment_hinders_nothing_else(hosts, manager)
     _a_pause_ends_by_itself(hosts)
     # A fork of it that has not become another program yet looks like it.
     (service,) = wait_until(lambda: found if len(found := services(hosts)) == 1 else [])
@@ -84,6 +85,16 @@ def test_the_service_lives_under_scriptmgr_and_prometheus_sees_it(
     assert '"archive"' in manager.status().out
     manager.program.stop()
     assert services(hosts) == []
+
+
+def _a_refused_segment_hinders_nothing_else(hosts: Hosts, manager: Manager) -> None:
+    """It is told, and what the service has to do besides goes on at its usual pace."""
+    name = min(path.name for path in hosts.completed.glob("0*") if len(path.name) == 24)
+    refused = hosts.partials / name
+    data = (hosts.completed / name).read_bytes()
+    refused.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    hosts.give(refused)
+    wait_until(lambda: f"{name} is in the archive with other content" in manager.program.output)
 
 
 def _a_pause_ends_by_itself(hosts: Hosts) -> None:
@@ -134,7 +145,7 @@ def test_what_cannot_be_is_refused_on_one_line_and_nothing_is_touched(hosts: Hos
     run("cp", "-a", hosts.primary.datadir, foreign)
     for name in ("postmaster.pid", "PG_VERSION"):
         (foreign / name).unlink()
-    (foreign / "PG_VERSION").write_text("14\n")
+    (foreign / "PG_VERSION").write_text("13\n")
     hosts.give(foreign / "PG_VERSION")
     _refused(hosts, "pair", code=2, told="PostgreSQL 1")
     (foreign / "PG_VERSION").write_text(f"{hosts.primary.bindir.parent.name}\n")

@@ -116,13 +116,17 @@ def test_the_last_commit_survives(
 
 # With a blank, a quote and a backslash.
 SECRET = "geheim it's\\this"
-GERMAN = {"LC_ALL": "C.UTF-8", "LANGUAGE": "de", "TZ": "Asia/Kathmandu"}
+LOCALE = "de_DE.UTF-8"
 
 
-def german_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+def german_programs(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """Take the system's own programs, in German. Their translations are found beside them."""
-    for name, value in GERMAN.items():
-        monkeypatch.setenv(name, value)
+    # In C.UTF-8 newer C libraries translate nothing; to make a locale needs what few machines have.
+    made = run("localedef", "-i", "de_DE", "-f", "UTF-8", folder / LOCALE).code == 0
+    monkeypatch.setenv("LC_ALL", LOCALE if made else "C.UTF-8")
+    monkeypatch.setenv("LOCPATH", str(folder))
+    monkeypatch.setenv("LANGUAGE", "de")
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
     version = run(find_tree() / "postgres", "--version").out.split()[2].split(".")[0]
     system = Path(f"/usr/lib/postgresql/{version}/bin")
     if not (system / "pg_controldata").exists():
@@ -159,10 +163,11 @@ def strict_hosts(make_hosts: MakeHosts) -> tuple[Hosts, Database, Database]:
 
 
 def test_programs_speak_german_and_passwords_are_told_to_nobody(
-    make_hosts: MakeHosts, spawn: Spawn, monkeypatch: pytest.MonkeyPatch
+    make_hosts: MakeHosts, spawn: Spawn, monkeypatch: pytest.MonkeyPatch, server_root: Path
 ) -> None:
     """From `pair` to `rejoin`: every server wants a password, every program is not in English."""
-    german_programs(monkeypatch)
+    (server_root / "locale").mkdir()
+    german_programs(monkeypatch, server_root / "locale")
     hosts, primary, standby = strict_hosts(make_hosts)
     words, told = hosts.folder("log") / "words", []
 

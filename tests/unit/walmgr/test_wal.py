@@ -83,6 +83,20 @@ def three_deep() -> History:
     return History.parse(3, text)
 
 
+@pytest.mark.parametrize(
+    ("start", "length", "end"),
+    [
+        (0x3006AC0, 34, 0x3006AE8),  # a commit
+        (0x3006000 - 64, 64, 0x3006000),  # up to the end of a page
+        (0x3006000 - 64, 65, 0x3006000 + 24 + 8),
+        (0x3006000 - 8, 8 + 8168 + 1, 0x3008000 + 24 + 8),  # over a page that holds nothing else
+        (0x4000000 - 8, 34, 0x4000000 + 40 + 32),  # into the next segment
+    ],
+)
+def test_where_a_record_ends(start: int, length: int, end: int) -> None:
+    assert wal.record_end(start, length, 16 << 20) == end
+
+
 def test_history_says_where_each_timeline_was_left() -> None:
     history = three_deep()
     assert history.switches == ((1, 0x3000028), (2, 0x5800000))

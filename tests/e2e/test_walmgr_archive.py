@@ -97,6 +97,8 @@ def test_a_clone_of_the_same_cluster_changes_nothing(archived: Hosts) -> None:
         name = switch(database)
         before = (archived.completed / f"{name}.lz4").read_bytes()
         foreign = archived.sql(clone)
+        # PostgreSQL 18 keeps the count of what was archived at the end of a shutdown.
+        foreign.execute("select pg_stat_reset_shared('archiver')")
         foreign.execute("insert into t values (2)")
         assert foreign.value("select pg_walfile_name(pg_switch_wal())") == name
         failed = "select last_failed_wal from pg_stat_archiver"

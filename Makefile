@@ -58,11 +58,11 @@ test: venv prepare-test sql ## Run the whole test suite
 test-peers: venv prepare-test sql ## Test against Debian's packages of Skytools 3 (unpacked, not installed)
 	. $(TOOLCHAIN); SKYTOOLS_PG_BINDIR="$$(bench/peers.sh peers)" $(BIN)/python -m pytest tests/peers $(PYTEST_ARGS)
 
-# The major of PostgreSQL for test-pg; TESTS as in sql/Makefile.
+# The major of PostgreSQL for test-pg; TESTS as in sql/Makefile, T as for test.
 PG ?= 17
 
-test-pg: ## Test SQL and tests/pg on PostgreSQL PG=15, 17 or 18 in a chroot of its Debian (root; committed files only)
-	@TESTS="$(TESTS)" tests/packaging/test-pg.sh $(PG) $(PYTEST_ARGS)
+test-pg: ## Test SQL, tests/pg and walmgr on PostgreSQL PG=14, 15, 16, 17 or 18 in a chroot (root; committed files only)
+	@TESTS="$(TESTS)" T="$(if $(filter file,$(origin T)),,$(T))" tests/packaging/test-pg.sh $(PG) $(PYTEST_ARGS)
 
 demo: venv sql ## Run the demo until Ctrl-C; SECONDS=30 ends by itself, RATE=100 events per second
 	@. $(TOOLCHAIN); SKYTOOLS_PG_MAJOR=$(MAJOR) \

@@ -8,6 +8,9 @@ set -euo pipefail
 TOP=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 CHROOTS=${SKYTOOLS_CHROOTS:-/var/tmp/skytools-chroots}
 MIRROR=${SKYTOOLS_MIRROR:-http://deb.debian.org/debian}
+COMPONENTS=main
+# The script of debootstrap, where it knows none of the suite's name.
+SCRIPT=
 
 die() { printf 'packaging: %s\n' "$*" >&2; exit 1; }
 # What the machine or its network cannot do is no fault of the packages: an exit status of its own.
@@ -22,6 +25,10 @@ require_suite() {
         bookworm | trixie | sid) ;;
         *) die "SUITE=${1:-} is not known; say SUITE=bookworm, SUITE=trixie or SUITE=sid" ;;
     esac
+    require_chroots "$1"
+}
+
+require_chroots() { # SUITE
     [ "$(id -u)" = 0 ] || die "needs root, for a chroot of $1"
     local program
     for program in debootstrap unshare nsenter; do
@@ -82,7 +89,8 @@ make_base() { # SUITE
         say "debootstrap $suite"
         rm -rf "$root.new"
         debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,ca-certificates \
-            "$suite" "$root.new" "$MIRROR" >"$CHROOTS/debootstrap-$suite.log" 2>&1 ||
+            --components="${COMPONENTS// /,}" "$suite" "$root.new" "$MIRROR" ${SCRIPT:+"$SCRIPT"} \
+            >"$CHROOTS/debootstrap-$suite.log" 2>&1 ||
             unable "debootstrap failed: $(tail -n 3 "$CHROOTS/debootstrap-$suite.log")"
         mv "$root.new" "$root"
     fi

@@ -1,42 +1,56 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# Run the tests of the SQL, and those of tests/pg, on another major of PostgreSQL, in a chroot of the Debian that has it.
+# Run the tests of the SQL, of tests/pg and of walmgr on another major of PostgreSQL, in a chroot of the Debian or Ubuntu
+# that has it.
 #
 #   test-pg.sh MAJOR [PYTEST ARGUMENTS]
 #
-# The committed tree is tested; SKYTOOLS_TREE names another than HEAD. TESTS as in sql/Makefile. In the root of
-# PostgreSQL 17 there is 15 too, as tests/pg/test_pgq_upgrade.py needs an old server.
+# The committed tree is tested; SKYTOOLS_TREE names another than HEAD. TESTS as in sql/Makefile; T names other files for
+# pytest, and then the SQL is not tested unless TESTS is given. In the root of PostgreSQL 17 there is 15 too, as
+# tests/pg/test_pgq_upgrade.py needs an old server; Ubuntu's 24.04 has 16, and 14 as its forerunner built it.
 # shellcheck source=common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 major=${1:-}
 case $major in
+    14 | 16) suite=noble ;;
     15) suite=bookworm ;;
     17) suite=trixie ;;
     18) suite=sid ;;
-    *) die "PG=$major is not in a Debian suite; say PG=15, PG=17 or PG=18" ;;
+    *) die "PG=$major is not supported; say PG=14, 15, 16, 17 or 18" ;;
 esac
 shift
-require_suite "$suite"
+if [ "$suite" = noble ]; then
+    MIRROR=${SKYTOOLS_UBUNTU_MIRROR:-http://archive.ubuntu.com/ubuntu} COMPONENTS="main universe" SCRIPT=gutsy
+fi
+require_chroots "$suite"
 
-root=$CHROOTS/pg-$suite
+root=$CHROOTS/pg-$major
+packages=(build-essential "postgresql-$major" "postgresql-server-dev-$major" python3 python3-pip
+    python3-setuptools python3-wheel python3-psycopg2 python3-prometheus-client python3-sdnotify supervisor
+    python3-pytest python3-pytest-timeout python3-pytest-xdist python3-hypothesis
+    lz4 zstd rsync age gpg gpg-agent openssh-client openssh-server iproute2 procps locales)
+# More suites of the same archive: for a server that this one has not, for the newest minor version.
+more=()
+case $major in
+    14) more=(noble-updates jammy jammy-updates) ;;
+    16) more=(noble-updates) ;;
+    17) more=(bookworm) packages+=(postgresql-15) ;;
+esac
+
 make_pg_root() {
-    [ ! -f "$root/etc/skytools-pg" ] || return 0
+    local other
+    [ "$(cat "$root/etc/skytools-pg" 2>/dev/null)" != "${packages[*]}" ] || return 0
     say "$suite: installing PostgreSQL $major and what the tests need"
     rm -rf "$root.new"
     copy_root "$CHROOTS/base-$suite" "$root.new"
+    for other in "${more[@]}"; do
+        printf 'deb %s %s %s\n' "$MIRROR" "$other" "$COMPONENTS"
+    done >"$root.new/etc/apt/sources.list.d/more.list"
     # Not at an end that has moved on since the base was made.
     apt_in "$root.new" update
-    apt_in "$root.new" install build-essential "postgresql-$major" "postgresql-server-dev-$major" python3 python3-pip \
-        python3-setuptools python3-wheel python3-psycopg2 python3-prometheus-client python3-sdnotify supervisor \
-        python3-pytest python3-pytest-timeout python3-pytest-xdist python3-hypothesis \
-        lz4 zstd rsync age gpg gpg-agent
-    if [ "$major" = 17 ]; then
-        printf 'deb %s bookworm main\n' "$MIRROR" >"$root.new/etc/apt/sources.list.d/bookworm.list"
-        apt_in "$root.new" update
-        apt_in "$root.new" install postgresql-15
-    fi
-    touch "$root.new/etc/skytools-pg"
+    apt_in "$root.new" install "${packages[@]}"
+    printf '%s\n' "${packages[*]}" >"$root.new/etc/skytools-pg"
     rm -rf "$root"
     mv "$root.new" "$root"
 }
@@ -62,13 +76,17 @@ fi
 # shellcheck disable=SC2016
 in_root "$root" bash -euc '
     cd "$1"
-    major=$2 TESTS=$3
-    shift 3
+    major=$2 TESTS=$3 files=${4:-tests/pg tests/unit/walmgr tests/e2e/test_walmgr_*.py}
     config=/usr/lib/postgresql/$major/bin/pg_config
-    make -C sql lint PG_CONFIG=$config
-    make -C sql installcheck PG_CONFIG=$config TESTS="$TESTS"
-    pip install -q --no-build-isolation --no-deps --break-system-packages --root-user-action=ignore -e .
-    export PATH=/usr/local/bin:$PATH
+    if [ -n "$TESTS" ] || [ -z "$4" ]; then
+        make -C sql lint PG_CONFIG=$config
+        make -C sql installcheck PG_CONFIG=$config TESTS="$TESTS"
+    fi
+    shift 4
+    make -C sql tree PG_CONFIG=$config
+    python3 -m venv --without-pip --system-site-packages .venv
+    export PATH=$PWD/.venv/bin:$PATH
+    python3 -m pip install -q --no-build-isolation --no-deps --root-user-action=ignore -e .
     [ ! -d pg15 ] || export SKYTOOLS_OLD_PG_BINDIR=$PWD/pg15/usr/lib/postgresql/15/bin
-    SKYTOOLS_PG_MAJOR=$major python3 -m pytest -p no:cacheprovider -n 2 --dist loadfile tests/pg "$@"
-' bash "/srv/test.$$" "$major" "${TESTS:-}" "$@"
+    SKYTOOLS_PG_MAJOR=$major python3 -m pytest -p no:cacheprovider -n 2 --dist loadfile $files "$@"
+' bash "/srv/test.$$" "$major" "${TESTS:-}" "${T:-}" "$@"

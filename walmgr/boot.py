@@ -20,6 +20,7 @@ from skytools.walmgr.rejoin import rejoin
 from skytools.walmgr.salvage import SCRATCH, Position, Salvage, admit_from, sweep
 from skytools.walmgr.server import wait_until
 from skytools.walmgr.site import Site
+from skytools.walmgr.store import ConflictError
 from skytools.walmgr.wal import Segment, format_lsn, parse_lsn
 
 REPLAY_TIMEOUT = 3600.0
@@ -91,7 +92,7 @@ def _finish(site: Site, database: Database, *, force: bool) -> Promotion:
         raise RefusedError(f"the server on {site.follower.data} is no standby: it is a primary")
     _require_dead(site, site.leader, force=force)
     with receiver_off(site):
-        collect(site)
+        _collect(site)
         position = _settle(site, database, timeline)
     at = format_lsn(position)
     return Promotion(site.leader.name, timeline, at, at, 0, None, time.monotonic() - began)
@@ -207,7 +208,7 @@ def _take_over(site: Site, standby: Database, *, clean: bool = False) -> Promoti
     if clean:
         _drain(site, standby, old)
     with receiver_off(site):
-        collect(site)
+        _collect(site)
         at = _position(site, standby)
         salvage = Salvage(site, site.programs(postgres.ask_server(standby).major), at)
         try:
@@ -228,6 +229,17 @@ def _take_over(site: Site, standby: Database, *, clean: bool = False) -> Promoti
         site.leader.name, timeline, format_lsn(at.received), format_lsn(end),
         max(end - at.received, 0), last, time.monotonic() - began,
     )  # fmt: skip
+
+
+def _collect(site: Site) -> None:
+    """Take what the receiver has into the archive. Raises WalError, OSError.
+
+    A conflict is no reason to have no primary: both files are kept, and it is for `check` to tell.
+    """
+    try:
+        collect(site)
+    except ConflictError as exc:
+        site.say(str(exc))
 
 
 def _drain(site: Site, standby: Database, old: Node) -> None:

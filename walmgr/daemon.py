@@ -10,13 +10,21 @@ import sys
 import time
 from pathlib import Path
 
+from skytools.core.backoff import Backoff
 from skytools.core.cli import Output
 from skytools.core.errors import SkytoolsError, TransientError, UsageError
 from skytools.core.service import Context, Daemon, Pause
 from skytools.walmgr import postgres
 from skytools.walmgr.config import SERVICE, WalmgrConfig
 from skytools.walmgr.drill import Drill, last_drill
-from skytools.walmgr.facts import Facts, gather, is_running, newest_complete, ready_files
+from skytools.walmgr.facts import (
+    Facts,
+    being_made,
+    gather,
+    is_running,
+    newest_complete,
+    ready_files,
+)
 from skytools.walmgr.legacy import place_of
 from skytools.walmgr.metrics import WalmgrMetrics
 from skytools.walmgr.pausing import Resumer
@@ -58,6 +66,8 @@ class WalmgrDaemon(Daemon[WalmgrConfig]):
         self._verb = ""
         self._quiet_until: dict[str, float] = {}
         self._periodic_at = time.monotonic()
+        self._collect_at = 0.0
+        self._rest = Backoff()
 
     def _use(self, cfg: WalmgrConfig) -> None:
         self.site = Site(cfg, ini_of_process(), program_of_process(), Output())
@@ -86,20 +96,28 @@ class WalmgrDaemon(Daemon[WalmgrConfig]):
         """Do one round. Raises SkytoolsError."""
         try:
             self.site.require_folders()
-            try:
-                collect(self.site)
-            finally:
-                # Commits may wait for the receiver, whatever is wrong with the archive.
-                self._receive()
-        except WalError as exc:
-            raise SkytoolsError(str(exc)) from exc
-        except OSError as exc:
-            raise SkytoolsError(f"{exc.filename or 'archive'}: {exc.strerror or exc}") from exc
+            self._collect()
+            self._receive()
+        except (WalError, OSError) as exc:
+            raise SkytoolsError(_told(exc)) from exc
         if self.resumer.look():
             self.ctx.log.info("the pause of replay has come to its end")
         self._look()
         self._run_periodic()
         return Pause(ROUND)
+
+    def _collect(self) -> None:
+        """Take what was received into the archive; nothing else waits while that cannot be."""
+        if time.monotonic() < self._collect_at:
+            return
+        try:
+            collect(self.site)
+        except (WalError, OSError) as exc:
+            delay = self._rest.next()
+            self._collect_at = time.monotonic() + delay
+            self.ctx.log.error("%s; next try in %.1f s", _told(exc), delay)
+        else:
+            self._rest.reset()
 
     def _receive(self) -> None:
         if not self.receiver.wanted:
@@ -132,6 +150,7 @@ class WalmgrDaemon(Daemon[WalmgrConfig]):
             return
         self._facts_at = now
         facts = gather(self.site)
+        self.ctx.notify.status(self._away or being_made(facts.sets))
         drill = last_drill(self.site)
         self.metrics.update(facts, ready_files(self.site.leader), drill)
         self._write_metrics()
@@ -186,6 +205,12 @@ class WalmgrDaemon(Daemon[WalmgrConfig]):
         )  # fmt: skip
         if done.returncode != 0:
             self.ctx.log.error("periodic_command failed with exit code %d", done.returncode)
+
+
+def _told(exc: WalError | OSError) -> str:
+    if isinstance(exc, OSError):
+        return f"{exc.filename or 'archive'}: {exc.strerror or exc}"
+    return str(exc)
 
 
 def ini_of_process() -> Path:

@@ -188,24 +188,34 @@ def _received(folder: Path) -> list[Path]:
 def collect(site: Site) -> int:
     """Admit whole segments and histories; the newest whole segment stays as a place to go on from.
 
-    Returns how many files were new. Raises WalError, OSError; what could not be admitted stays.
+    Returns how many files were new. Raises WalError, OSError; what could not be admitted stays, and
+    hinders no other file: a ConflictError tells that nothing worse than that has happened.
     """
     names = []
     for path in site.cfg.partials.iterdir():
         with suppress(WalError):
             if kind_of(path.name) in (SEGMENT, HISTORY):
                 names.append(path.name)
-    new = 0
     names.sort()
-    whole = [name for name in names if kind_of(name) == SEGMENT]
+    newest = max((name for name in names if kind_of(name) == SEGMENT), default="")
+    new, faults = 0, []
     for name in names:
-        path = site.cfg.partials / name
-        if name == (whole[-1] if whole else "") or kind_of(name) == HISTORY:
-            if site.archive.find(name) is None:
-                new += _admit(site, path)
-            continue
-        new += _admit(site, path)
-        path.unlink(missing_ok=True)
+        try:
+            new += _collect(site, name, stays=name == newest or kind_of(name) == HISTORY)
+        except WalError as exc:
+            faults.append(exc)
+            site.archive.count_failure()
+    if faults:
+        raise min(faults, key=lambda one: isinstance(one, ConflictError))
+    return new
+
+
+def _collect(site: Site, name: str, *, stays: bool) -> bool:
+    path = site.cfg.partials / name
+    if stays:
+        return site.archive.find(name) is None and _admit(site, path)
+    new = _admit(site, path)
+    path.unlink(missing_ok=True)
     return new
 
 

@@ -75,7 +75,7 @@ def test_the_service_lives_under_scriptmgr_and_prometheus_sees_it(
     hosts.good("metrics", "--to", written)
     _is_for_node_exporter(written, job)
     assert hosts.walmgr("metrics", "--to", hosts.root / "nowhere" / "x.prom").code == 1
-    _a_refused_segment_hinders_nothing_else(hosts, manager)
+    _a_refused_segment_hinders_nothing_else(hosts)
     _a_pause_ends_by_itself(hosts)
     # A fork of it that has not become another program yet looks like it.
     (service,) = wait_until(lambda: found if len(found := services(hosts)) == 1 else [])
@@ -87,14 +87,19 @@ def test_the_service_lives_under_scriptmgr_and_prometheus_sees_it(
     assert services(hosts) == []
 
 
-def _a_refused_segment_hinders_nothing_else(hosts: Hosts, manager: Manager) -> None:
-    """It is told, and what the service has to do besides goes on at its usual pace."""
+def _a_refused_segment_hinders_nothing_else(hosts: Hosts) -> None:
+    """What the service has to do besides, after this, goes on at its usual pace."""
+    database = hosts.sql(hosts.primary)
+    database.execute("create table t (id int)")
+    newest = database.value("select pg_walfile_name(pg_switch_wal())")
+    wait_until((hosts.partials / newest).exists)
     name = min(path.name for path in hosts.completed.glob("0*") if len(path.name) == 24)
+    assert name < newest
     refused = hosts.partials / name
     data = (hosts.completed / name).read_bytes()
     refused.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     hosts.give(refused)
-    wait_until(lambda: f"{name} is in the archive with other content" in manager.program.output)
+    wait_until((hosts.completed / ".conflicts" / name).exists)
 
 
 def _a_pause_ends_by_itself(hosts: Hosts) -> None:

@@ -13,8 +13,8 @@ import pytest
 from skytools.walmgr.backup import remove_halves
 from skytools.walmgr.receiver import collect
 from skytools.walmgr.sets import RUNNING, VERIFIED, BackupSet
-from skytools.walmgr.store import Archive
-from skytools.walmgr.wal import Segment
+from skytools.walmgr.store import CONFLICTS, Archive, ConflictError
+from skytools.walmgr.wal import Segment, WalError
 from tests.unit.walmgr.segments import SIZE, write
 
 
@@ -70,3 +70,26 @@ def test_what_somebody_else_has_collected_is_no_failure(tmp_path: Path) -> None:
     site.archive = Archive(str(tmp_path / "unmounted"))
     with pytest.raises(FileNotFoundError):
         collect(site)
+
+
+def test_a_file_that_is_refused_hinders_no_other(tmp_path: Path) -> None:
+    partials, archive = tmp_path / "partial", Archive(str(tmp_path / "complete"))
+    partials.mkdir()
+    Path(archive.path).mkdir()
+    one, two, three, four = (Segment(1, number, SIZE) for number in range(1, 5))
+    path = write(tmp_path, one, fill=b"y")
+    archive.admit(str(path), one.name)
+    for segment in (one, two, three, four):
+        write(partials, segment)
+    site: Any = SimpleNamespace(cfg=SimpleNamespace(partials=partials), archive=archive)
+    with pytest.raises(ConflictError, match=one.name):
+        collect(site)
+    assert sorted(archive.names()) == [one.name, two.name, three.name, four.name]
+    assert sorted(path.name for path in partials.iterdir()) == [one.name, four.name]
+    assert (Path(archive.path) / CONFLICTS / one.name).exists()
+
+    (partials / two.name).write_bytes(b"no WAL")
+    with pytest.raises(WalError, match=two.name) as told:
+        collect(site)
+    assert not isinstance(told.value, ConflictError)
+    assert archive.stats()["failures"] == 3

@@ -175,7 +175,13 @@ def newest_complete(sets: list[BackupSet]) -> BackupSet | None:
 
 def is_running(sets: list[BackupSet]) -> bool:
     """Whether a set is being made."""
-    return any(one.state == RUNNING for one in sets)
+    return bool(being_made(sets))
+
+
+def being_made(sets: list[BackupSet]) -> str:
+    """Say which set is being made, and how far it is; empty for none."""
+    running = [one for one in sets if one.state == RUNNING]
+    return "; ".join(f"{one.name} is being made {one.progress}".rstrip() for one in running)
 
 
 def ready_files(node: Node) -> int | None:

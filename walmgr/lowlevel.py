@@ -106,7 +106,10 @@ class LowLevelBackup:
         if self._receiver is not None and self._receiver.poll() is not None:
             raise ProgramError(f"the backup's WAL is no longer received: {self._last_words()}")
         self._require_session()
-        whole = [one for one in self._segments() if not one.endswith(PARTIAL)]
+        segments = self._segments()
+        # The receiver goes along, sooner than the control file tells.
+        self._require_timeline(max(int(name[:8], 16) for name in segments))
+        whole = [one for one in segments if not one.endswith(PARTIAL)]
         if whole:
             end = Segment.parse(max(whole), self._one.segment_size).end
             if end > self._advanced:
@@ -124,7 +127,8 @@ class LowLevelBackup:
         found = LABEL_START.search(str(label))
         assert found is not None, label
         ended = Ended(str(label), WalRange(self._timeline, parse_lsn(found[1]), parse_lsn(lsn)))
-        self._require_timeline(ended.range.end)
+        query = "select min_recovery_end_timeline from pg_control_recovery()"
+        self._require_timeline(int(self._database.value(query)))
         self._finish_wal(ended.range.end)
         return ended
 
@@ -136,14 +140,12 @@ class LowLevelBackup:
         if in_recovery != self._state[1]:
             raise SkytoolsError("the standby was promoted during the backup: repeat it")
 
-    def _require_timeline(self, end: int) -> None:
+    def _require_timeline(self, timeline: int) -> None:
         """Raise SkytoolsError when a standby went to another timeline meanwhile."""
-        query = "select min_recovery_end_timeline from pg_control_recovery()"
-        timeline = int(self._database.value(query))
         if timeline not in (0, self._timeline):
             raise SkytoolsError(
                 f"the standby went to timeline {timeline} during the backup, which began on "
-                f"{self._timeline} and ended at {format_lsn(end)}: repeat it"
+                f"{self._timeline}: repeat it"
             )
 
     def _segments(self) -> list[str]:

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from skytools.walmgr.coverage import when
 from skytools.walmgr.disk import Disk
 from skytools.walmgr.drill import Drill
-from skytools.walmgr.facts import Facts, newest_complete
-from skytools.walmgr.sets import RUNNING
+from skytools.walmgr.facts import Facts, being_made, newest_complete
 from skytools.walmgr.site import Site
 
 
@@ -101,7 +100,4 @@ def _sets(facts: Facts) -> str:
     if newest is not None:
         count = sum(one.complete for one in facts.sets)
         told = f"{count} complete, newest {newest.name} ended {when(newest.finished)}"
-    for one in facts.sets:
-        if one.state == RUNNING:
-            told += f"; {one.name} is being made {one.progress}".rstrip()
-    return told
+    return "; ".join(filter(None, (told, being_made(facts.sets))))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import socket
 import threading
 import time
 from pathlib import Path
@@ -220,6 +221,7 @@ def _the_server_keeps_no_wal_that_is_here(database: Database) -> None:
 def test_a_standby_is_read_until_it_is_promoted(make_hosts: MakeHosts, spawn: Spawn) -> None:
     hosts = make_hosts(settings={**DURABLE, "full_page_writes": "on"}, backup_streams="2")
     hosts.good("pair")
+    _a_new_timeline_ends_it(hosts, spawn)
     primary = hosts.sql(hosts.primary)
     primary.execute("create table t (id bigint primary key)")
     writer = Writer(hosts.primary)
@@ -236,8 +238,35 @@ def test_a_standby_is_read_until_it_is_promoted(make_hosts: MakeHosts, spawn: Sp
     assert before <= set(Copy(hosts, 1).restore("--immediate"))
 
     program = begin(hosts, spawn, "--from", "standby")
+    _the_service_tells_how_far_it_is(hosts, spawn)
     standby.execute("select pg_promote()")
     failed(hosts, program, "the standby was promoted during the backup")
+
+
+def _a_new_timeline_ends_it(hosts: Hosts, spawn: Spawn) -> None:
+    """The standby goes along, its backup cannot."""
+    program = begin(hosts, spawn, "--from", "standby")
+    hosts.primary.stop("fast")
+    signal_file = hosts.primary.datadir / "standby.signal"
+    signal_file.touch()
+    hosts.give(signal_file)
+    hosts.primary.start()
+    hosts.sql(hosts.primary).execute("select pg_promote()")
+    failed(hosts, program, "timeline 2 during the backup")
+
+
+def _the_service_tells_how_far_it_is(hosts: Hosts, spawn: Spawn) -> None:
+    path = hosts.root / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(str(path))
+        hosts.give(path)
+        notify.settimeout(120)
+        service = spawn(*hosts.words(hosts.program, hosts.ini), env={"NOTIFY_SOCKET": str(path)})
+        told = ""
+        while "%) by 2 streams" not in told:
+            told = notify.recv(4096).decode()
+    assert told.startswith(f"STATUS={names(hosts)[-1]} is being made "), told
+    service.stop()
 
 
 @pytest.mark.pg(">=17")

@@ -8,42 +8,13 @@ import json
 import pytest
 
 from tests.e2e.test_walmgr_failover import DURABLE, Writer, receiver_streams, rows, serve
-from tests.e2e.test_walmgr_sshd import allow
 from tests.fixtures.netns import Cable
 from tests.fixtures.process import Spawn
-from tests.fixtures.sshd import Sshd
 from tests.fixtures.wait import wait_until
 from tests.fixtures.walmgr import Hosts, MakeHosts
 
 WAITS = "select true from pg_stat_activity where wait_event = 'SyncRep'"
 ARCHIVED = "select last_archived_wal from pg_stat_archiver"
-
-
-def two_hosts(make_hosts: MakeHosts, cable: Cable) -> tuple[Hosts, Sshd]:
-    hosts = make_hosts(start=False, settings=DURABLE)
-    cable.move_primary(hosts)
-    hosts.primary.start()
-    sshd = Sshd(hosts, primary=cable.far, standby=cable.near, far=cable.prefix)
-    sshd.start()
-    theirs = hosts.root / "wal-master.ini"
-    theirs.write_text(
-        f"[walmgr]\nmaster_data = {hosts.primary.datadir}\nslave = standby.example\n"
-        f"slave_config = {hosts.ini}\nssh_command = {sshd.setting}\nwalmgr_data = {hosts.data}\n"
-    )
-    address = "port=5432 user=postgres dbname=postgres"
-    sockets = "unix_socket_directories={}, listen_addresses={}"
-    hosts.write_ini(
-        master_host="primary.example", master_ini=str(theirs), ssh_command=sshd.setting,
-        master_db=f"host={cable.far} {address}", slave_db=f"host={cable.near} {address}",
-        master_settings=sockets.format(hosts.primary.socket_dir, cable.far),
-        slave_settings=sockets.format(hosts.standby.socket_dir, cable.near),
-        synchronous="on",
-    )  # fmt: skip
-    ours, hosts.ini = hosts.ini, theirs
-    allow(hosts, sshd, "b_key")
-    hosts.ini = ours
-    allow(hosts, sshd, "a_key")
-    return hosts, sshd
 
 
 def told(hosts: Hosts) -> dict[str, str]:
@@ -116,7 +87,8 @@ class Scene:
 def test_a_cable_is_slow_and_cut_and_the_hosts_part(
     make_hosts: MakeHosts, spawn: Spawn, cable: Cable
 ) -> None:
-    hosts, sshd = two_hosts(make_hosts, cable)
+    hosts = make_hosts(start=False, settings=DURABLE, synchronous="on")
+    sshd = cable.host(hosts)
     scene = None
     try:
         scene = Scene(hosts, cable, spawn)

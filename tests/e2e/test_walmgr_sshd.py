@@ -13,31 +13,15 @@ from tests.fixtures.walmgr import Hosts, MakeHosts
 
 
 def two_hosts(make_hosts: MakeHosts) -> tuple[Hosts, Sshd]:
-    """Each host has its own ini, and lets the other in by a key of its own."""
+    """Give two hosts that have let each other in."""
     hosts = make_hosts(settings=DURABLE)
     sshd = Sshd(hosts)
     sshd.start()
-    theirs = hosts.root / "wal-master.ini"
-    theirs.write_text(
-        f"[walmgr]\nmaster_data = {hosts.primary.datadir}\nslave = standby.example\n"
-        f"slave_config = {hosts.ini}\nssh_command = {sshd.setting}\nwalmgr_data = {hosts.data}\n"
-    )
-    hosts.write_ini(
-        master_host="primary.example", master_ini=str(theirs), ssh_command=sshd.setting,
+    sshd.join(
         slave_db=hosts.standby.conninfo(),
         master_settings=f"unix_socket_directories={hosts.primary.socket_dir}",
-    )  # fmt: skip
-    ours, hosts.ini = hosts.ini, theirs
-    allow(hosts, sshd, "b_key")
-    hosts.ini = ours
-    allow(hosts, sshd, "a_key")
+    )
     return hosts, sshd
-
-
-def allow(hosts: Hosts, sshd: Sshd, key: str) -> str:
-    """Let a key in on the host whose ini it is."""
-    public = sshd.root / f"{key}.pub"
-    return hosts.good("sshkey", "--allow", public, "--into", sshd.authorized_keys).out
 
 
 def test_pair_archive_restore_and_failover_through_a_real_sshd(make_hosts: MakeHosts) -> None:
@@ -100,7 +84,7 @@ def _keys_may_do_no_more(hosts: Hosts, sshd: Sshd) -> None:
     assert ssh(primary, "cat", hosts.primary.datadir / "PG_VERSION").code == 0
     # Letting a key in twice changes nothing.
     before = sshd.authorized_keys.read_text()
-    allow(hosts, sshd, "a_key")
+    sshd.allow("a_key")
     assert sorted(before.splitlines()) == sorted(sshd.authorized_keys.read_text().splitlines())
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from skytools.core.backoff import Backoff
 from skytools.core.db import split_password
 from skytools.core.errors import TransientError
+from skytools.walmgr import postgres
 from skytools.walmgr.facts import RECEIVER_LOCK
 from skytools.walmgr.files import is_locked, locked, take
 from skytools.walmgr.postgres import Programs
@@ -24,7 +25,6 @@ from skytools.walmgr.server import wait_until
 from skytools.walmgr.site import Site
 from skytools.walmgr.store import ConflictError
 from skytools.walmgr.wal import (
-    DEFAULT_SEGMENT_SIZE,
     HISTORY,
     PARTIAL,
     SEGMENT,
@@ -35,6 +35,7 @@ from skytools.walmgr.wal import (
 
 log = logging.getLogger(__name__)
 
+ODD = ".odd"  # of a file that pg_receivewal could not go on from; goes when the archive has it
 OFF = ".receiver.off"  # while somebody holds this lock the service keeps the receiver stopped
 STOP_TIMEOUT = 20.0
 GOOD_AFTER = 20.0
@@ -130,26 +131,29 @@ class Receiver:
 
 
 def prepare(site: Site, programs: Programs) -> None:
-    """Make the folder fit for pg_receivewal. Raises OSError, WalError.
+    """Make the folder fit for pg_receivewal. Raises OSError, WalError, TransientError.
 
-    A file of an odd size, as a crash leaves it, would stop it for good. Before PostgreSQL 15 it
-    begins where the server is now unless it finds a whole segment to continue from.
+    A file of an odd size, as a crash or a full disk leaves it, would stop it for good. Before
+    PostgreSQL 15 it begins where the server is now unless it finds a whole segment to go on from.
     """
     folder = site.cfg.partials
-    size = max((one.segment_size for one in site.sets() if one.complete), default=0)
+    size = postgres.ask_server(site.primary()).segment_size
+    for path in folder.glob(f"*.partial{ODD}"):
+        if site.archive.find(path.name[:24]) is not None:
+            path.unlink()
     for path in folder.glob("*.partial"):
-        if size and path.stat().st_size not in (0, size):
-            path.rename(path.with_name(f"{path.name}.odd"))
+        if path.stat().st_size not in (0, size):
+            path.rename(path.with_name(path.name + ODD))
             log.warning("%s had an odd size, is set aside and received again", path.name)
     if programs.major < FIRST_WITH_SLOT_POSITION and not any(folder.glob("[0-9A-F]" * 24 + "*")):
         segments = [name for name in site.archive.names() if kind_of(name) == SEGMENT]
         newest = max(segments, key=lambda name: (name[:8], name[8:]), default=None)
         if newest is not None and (found := site.archive.find(newest)) is not None:
             site.archive.extract(found, str(folder / newest))
-    _leave_a_gap(site)
+    _leave_a_gap(site, size)
 
 
-def _leave_a_gap(site: Site) -> None:
+def _leave_a_gap(site: Site, size: int) -> None:
     """Where the primary has no more what comes next, go on from where the slot is.
 
     pg_receivewal would ask for it for ever, and with synchronous = on no commit would end. What it
@@ -159,7 +163,7 @@ def _leave_a_gap(site: Site) -> None:
     if not files:
         return
     newest = max(files, key=lambda path: (path.name[8:24], path.name[:8], path.name))
-    segment = Segment.parse(newest.name, newest.stat().st_size or DEFAULT_SEGMENT_SIZE)
+    segment = Segment.parse(newest.name, size)
     wanted = (segment if kind_of(newest.name) == PARTIAL else segment.next()).name[8:]
     row = site.primary().query_one(
         "select bool_or(substr(name, 9, 16) = %s), max(substr(name, 9, 16))"
@@ -168,10 +172,15 @@ def _leave_a_gap(site: Site) -> None:
     if row is None or row[0] or row[1] is None or row[1] < wanted:
         return
     for path in files:
-        if path.stat().st_size:
-            with suppress(ConflictError):  # it is kept, and told by `check`
-                site.archive.admit(str(path), path.name)
-        path.unlink()
+        try:
+            site.archive.admit(str(path), path.name)
+        except ConflictError:
+            path.unlink()  # it is kept, and told by `check`
+        except WalError as exc:  # nothing was written to it yet
+            path.rename(path.with_name(path.name + ODD))
+            log.warning("%s; it is set aside", exc)
+        else:
+            path.unlink()
     log.error(
         "WAL from %s on is gone from the primary: the archive has a gap, make a backup", wanted
     )

@@ -12,6 +12,7 @@ from tests.e2e.test_walmgr_failover import DURABLE
 from tests.fixtures.process import run
 from tests.fixtures.server import started
 from tests.fixtures.walmgr import Hosts, MakeHosts
+from tests.fixtures.walmgr_steps import killed_at
 
 FIRST_INCLUDE = 16
 
@@ -110,7 +111,7 @@ def test_configuration_outside_of_the_data_folder_goes_along(make_hosts: MakeHos
     plan = json.loads(hosts.good("boot", "--plan", "--json").out)
     assert plan["steps"][1].startswith("replay on slave")
     assert standby.value("select pg_is_in_recovery()")
-    hosts.good("boot")
+    _boot_dies_when_only_the_roles_are_left(hosts)
     assert "plan: rewind master" in hosts.good("rejoin", "--plan").out
     assert hosts.primary.pid is None
     done = hosts.good("rejoin", "--json")
@@ -121,6 +122,16 @@ def test_configuration_outside_of_the_data_folder_goes_along(make_hosts: MakeHos
     assert primary.value("select pg_is_in_recovery()")
     assert not (hosts.primary.datadir / "postgresql.conf").exists()
     _links_stay_and_are_followed(hosts)
+
+
+def _boot_dies_when_only_the_roles_are_left(hosts: Hosts) -> None:
+    """Nobody knows of the new primary; the next `boot` finishes it."""
+    roles = hosts.data / "roles.json"
+    assert killed_at(hosts, 1, "boot", at=roles.name) is None
+    assert not roles.exists()
+    assert not hosts.sql(hosts.standby).value("select pg_is_in_recovery()")
+    assert "slave is the primary, timeline 2" in hosts.good("boot").out
+    assert json.loads(roles.read_text()) == {"leader": "slave"}
 
 
 def _links_stay_and_are_followed(hosts: Hosts) -> None:

@@ -20,6 +20,7 @@ from skytools.walmgr.facts import RECEIVER_LOCK
 from skytools.walmgr.files import is_locked, make_folder, write_text
 from skytools.walmgr.node import Node
 from skytools.walmgr.page import HEADER_SIZE, check_segment
+from skytools.walmgr.receiver import receiver_off
 from skytools.walmgr.server import wait_until
 from skytools.walmgr.site import Site
 from skytools.walmgr.store import sync_folder
@@ -44,9 +45,15 @@ def sync(site: Site) -> list[str]:
         return []
     if leader.data is None:
         raise UsageError("master_data must be set: where the primary's files are")
-    make_folder(site.cfg.partials)
-    with tempfile.TemporaryDirectory(prefix=".sync-", dir=site.cfg.home) as scratch:
-        names = _fetch(site, leader, Path(scratch))
+    there = leader.wal_names()
+    partials = site.cfg.partials
+    make_folder(partials)
+    # A receiver that began meanwhile would write on into what is replaced here.
+    with (
+        receiver_off(site),
+        tempfile.TemporaryDirectory(prefix=".sync-", dir=partials) as scratch,
+    ):
+        names = _fetch(site, leader, there, Path(scratch))
     site.say(f"fetched {', '.join(names)}" if names else "there is nothing new")
     return names
 
@@ -63,11 +70,11 @@ def wait_received(database: Database) -> str:
     return position
 
 
-def _fetch(site: Site, leader: Node, scratch: Path) -> list[str]:
+def _fetch(site: Site, leader: Node, there: list[str], scratch: Path) -> list[str]:
     """Take finished segments into the archive, the unfinished one into partial_wals."""
     finished = _finished(leader)
     fetched = []
-    for name in leader.wal_names():
+    for name in there:
         if not _is_kind(name) or site.archive.find(name) is not None:
             continue
         copy = scratch / name

@@ -7,7 +7,11 @@ import gzip
 import json
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from skytools.core.db import Database
 from skytools.core.pgserver import PrivateServer
@@ -178,11 +182,19 @@ def test_verbs_of_a_walmgr3_on_the_other_host(make_hosts: MakeHosts) -> None:
     assert (done.returncode, b"5 bytes came, 4096 were announced" in done.stderr) == (1, True)
 
 
-def test_sync_fetches_from_a_dead_primary(make_hosts: MakeHosts) -> None:
+@pytest.fixture
+def other_disk() -> Iterator[Path]:
+    """Give a folder where a rename from elsewhere does not reach."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder)
+
+
+def test_sync_fetches_from_a_dead_primary(make_hosts: MakeHosts, other_disk: Path) -> None:
     """The salvage of 3.x: what was never archived, and the unfinished segment."""
     hosts = make_hosts(settings={"archive_mode": "on", "synchronous_commit": "on"})
-    for name in ("w/logs.complete", "w/logs.partial"):
-        hosts.folder(name)
+    hosts.folder("w/logs.complete")
+    hosts.give(other_disk)
+    hosts.partials.symlink_to(other_disk)
     database = hosts.sql(hosts.primary)
     whole = database.value("select pg_walfile_name(pg_switch_wal())")
     database.execute("create table t (id int)")

@@ -94,12 +94,16 @@ def _fails_over(hosts: Hosts) -> None:
     writer.wait(50)
     hosts.primary.kill()
     acknowledged = set(writer.stop())
+    linked = hosts.primary.datadir / "pg_ident.conf"
+    elsewhere = linked.rename(hosts.folder("etc") / "ours and theirs")
+    linked.symlink_to(elsewhere)
     refused = hosts.walmgr("rejoin")
     assert (refused.code, refused.err.count("\n")) == (1, 1), refused.err
     assert "master: connection to server on socket" in refused.err
     assert "bytes of WAL were found beyond the standby's" in hosts.good("boot").out
     assert acknowledged <= rows(hosts, hosts.standby)
     assert "master follows slave" in hosts.good("rejoin").out
+    assert linked.readlink() == elsewhere
     wait_until(lambda: acknowledged <= rows(hosts, hosts.primary))
     hosts.good("switchover")
     assert not hosts.sql(hosts.primary).value("select pg_is_in_recovery()")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from skytools.core.errors import UsageError
@@ -48,7 +48,7 @@ def _expire(site: Site) -> None:
     names = " ".join(one.name for one in going)
     if going:
         run_hook(site, "expire_pre_hook", SETS=names)
-    stayed = {one.name for one in going if not _remove_set(site, sets[one.name], one.why)}
+    stayed = _remove_sets(site, sets, going)
     floor = floor_of(site, sets.values(), decisions, stayed)
     if floor is not None:
         purge(site, floor)
@@ -63,6 +63,17 @@ def floor_of(
     names = {one.name for one in decisions if one.wal}.union(stayed)
     floor = wal_floor([one.candidate() for one in sets], names)
     return None if floor is None else min(floor, standby_floor(site, floor))
+
+
+def _remove_sets(site: Site, sets: Mapping[str, BackupSet], going: Sequence[Decision]) -> set[str]:
+    """Remove sets; returns the names of those that a hook has kept, with what they are based on."""
+    stayed: set[str] = set()
+    # The newest first: at no moment there is one without what it is based on.
+    for one in reversed(going):
+        needed = any(sets[name].parent == one.name for name in stayed)
+        if needed or not _remove_set(site, sets[one.name], one.why):
+            stayed.add(one.name)
+    return stayed
 
 
 def _remove_set(site: Site, one: BackupSet, why: str) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -111,11 +112,14 @@ def stamp(moment: float) -> str:
 
 
 def list_sets(prefix: Path, *, running: bool) -> list[BackupSet]:
-    """Return all sets, oldest first. `running`: whether a backup is being made now."""
+    """Return all sets, oldest first. `running`: whether a backup is being made now.
+
+    `data.master-b.1` beside `data.master.1` is another's.
+    """
     if not prefix.parent.is_dir():
         return []
-    names = (p for p in prefix.parent.iterdir() if p.name.startswith(prefix.name) and p.is_dir())
-    found = [one for one in map(read_set, names) if one is not None]
+    folders = [prefix, *prefix.parent.glob(f"{escape(prefix.name)}.*")]
+    found = [one for path in folders if path.is_dir() and (one := read_set(path)) is not None]
     if not running:
         dead = {one.name for one in found if one.state == RUNNING}
         found = [replace(one, state=FAILED) if one.name in dead else one for one in found]
@@ -161,18 +165,24 @@ def read_set(path: Path) -> BackupSet | None:
 
 
 def _rebuilt(path: Path, data: Path, label: str) -> BackupSet:
-    """Find out from a set's own files what set.json would say."""
+    """Find out from a set's own files what set.json would say; without them it has failed."""
     facts: dict[str, Any] = {"state": UNVERIFIED, **label_facts(label)}
     moved = data.stat().st_mtime
     facts["finished"] = facts["started"] or moved
-    manifest = data / "backup_manifest"
+    manifest, version = data / "backup_manifest", data / "PG_VERSION"
     if manifest.is_file():
-        facts.update(manifest_facts(manifest))
+        try:
+            facts.update(manifest_facts(manifest))
+        except WalError:
+            facts["state"] = FAILED
         facts["finished"] = manifest.stat().st_mtime
+    elif not (data / "backup_label").is_file():
+        facts["state"] = FAILED
+    if version.is_file():
+        major = version.read_text(errors="replace").strip()
+        facts["version"] = int(major) * 10000 if major.isdecimal() else 0
     else:
-        facts["state"] = UNVERIFIED if (data / "backup_label").is_file() else FAILED
-    version = (data / "PG_VERSION").read_text().strip()
-    facts["version"] = int(version) * 10000 if version.isdigit() else 0
+        facts["state"] = FAILED
     for file in (data / "pg_wal").glob("[0-9A-F]" * 24):
         facts["segment_size"] = file.stat().st_size
     return BackupSet(path.name, path, **facts)
@@ -200,7 +210,7 @@ def manifest_facts(path: Path) -> dict[str, Any]:
             "start": parse_lsn(ranges[0]["Start-LSN"]),
             "stop": parse_lsn(last["End-LSN"]),
         }
-    except (ValueError, KeyError, IndexError) as exc:
+    except (ValueError, KeyError, IndexError, TypeError) as exc:
         raise WalError(f"{path} is no backup manifest: {exc!r}") from exc
 
 

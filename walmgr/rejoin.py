@@ -6,12 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from skytools.core.db import merge_conninfo, split_password
 from skytools.core.errors import UsageError
 from skytools.walmgr import postgres, recover
 from skytools.walmgr.datadir import RECOVERY, STANDBY, make_standby, quoted, write_settings
 from skytools.walmgr.errors import ProgramError, RefusedError
+from skytools.walmgr.files import read_json, write_json
 from skytools.walmgr.node import SLAVE, Node
 from skytools.walmgr.outside import MAIN, OPTIONS, config_file
 from skytools.walmgr.postgres import Control, Programs, Server
@@ -26,6 +28,7 @@ WRITE_SOMETHING = (
     "select set_config('synchronous_commit', 'local', true),"
     " pg_logical_emit_message(true, 'walmgr', 'rejoin')"
 )
+ASIDE = "rejoin.json"  # the configuration while pg_rewind runs
 FOLLOWING = ("in archive recovery", "shut down in recovery")
 
 
@@ -122,7 +125,8 @@ def _rewind(site: Site, node: Node, programs: Programs, leader: Server, control:
         return
     if control.clean and _on_the_way(site, leader, control):
         return
-    if control.timeline >= leader.timeline:
+    rewound = control.timeline == leader.timeline and bool(_put_aside(site, node, leader))
+    if control.timeline >= leader.timeline and not rewound:
         # pg_rewind would end its recovery as a primary's, in WAL that nobody else has, and then
         # find nothing to rewind.
         raise ProgramError(f"it is on timeline {control.timeline}, as the primary is")
@@ -133,10 +137,10 @@ def _rewind(site: Site, node: Node, programs: Programs, leader: Server, control:
     words: list[str | Path] = [programs.path("pg_rewind"), "-D", node.folder]
     words += ["--source-server", source, "--restore-target-wal"]
     site.say(f"{node.name}: rewinding")
-    with _own_configuration(node):
+    with _own_configuration(site, node, leader):
         write_settings(node.host, node.folder, {"restore_command": _restore(site, node)})
-        done = node.host.run(words, password=password)
-    if done.code != 0:
+        done = None if rewound else node.host.run(words, password=password)
+    if done is not None and done.code != 0:
         told = [line for line in done.err.splitlines() if "error" in line or "fatal" in line]
         raise ProgramError(f"pg_rewind: {(told or [done.last_line])[0]}")
     # It is consistent past what the leader has written so far: an idle one writes every 15 s.
@@ -163,28 +167,45 @@ def _on_the_way(site: Site, leader: Server, control: Control) -> bool:
 
 
 @contextmanager
-def _own_configuration(node: Node) -> Iterator[None]:
+def _own_configuration(site: Site, node: Node, leader: Server) -> Iterator[None]:
     """Have the configuration files as pg_rewind wants them, then again as they were.
 
     It takes plain files in the data folder only, of links it says that they differ in type.
     """
     host, folder = node.host, node.folder
-    links, kept = host.links(folder), _configuration(node)
+    aside = _put_aside(site, node, leader)
+    if not aside:
+        found = {"files": _configuration(node), "links": host.links(folder)}
+        aside = {"node": node.name, "timeline": leader.timeline, **found}
+        write_json(site.cfg.home / ASIDE, aside)
+    files, links = aside["files"], aside["links"]
     try:
         for name in links:
             host.remove(folder / name)
-            if name in kept:
-                host.write(folder / name, kept[name])
+            if name in files:
+                host.write(folder / name, files[name])
         if config := config_file(host, folder):
             host.write(folder / MAIN, f"include {quoted(config)}\n")
         yield
     finally:
-        for name in kept.keys() - links.keys():
-            host.write(folder / name, kept[name])
+        for name, text in files.items():
+            if name not in links:
+                host.write(folder / name, text)
         for name, target in links.items():
             host.make_link(folder / name, target)
-        for name in _configuration(node).keys() - kept.keys():
+        for name in _configuration(node).keys() - files.keys():
             host.remove(folder / name)  # the leader's; ours may be outside of the folder
+        (site.cfg.home / ASIDE).unlink()
+
+
+def _put_aside(site: Site, node: Node, leader: Server) -> dict[str, Any]:
+    """Return the configuration that a killed `rejoin` has left behind, empty for none.
+
+    pg_rewind writes the control file last: where that is the leader's, nothing else is missing.
+    """
+    found = read_json(site.cfg.home / ASIDE)
+    same = (found.get("node"), found.get("timeline")) == (node.name, leader.timeline)
+    return found if same else {}
 
 
 def _configuration(node: Node) -> dict[str, str]:

@@ -114,7 +114,11 @@ def test_configuration_outside_of_the_data_folder_goes_along(make_hosts: MakeHos
     _boot_dies_when_only_the_roles_are_left(hosts)
     assert "plan: rewind master" in hosts.good("rejoin", "--plan").out
     assert hosts.primary.pid is None
+    # The first time it is written for pg_rewind, the second time it is put back.
+    assert killed_at(hosts, 2, "rejoin", at="postgresql.auto.conf") is None
+    assert (hosts.primary.datadir / "postgresql.conf").exists()
     done = hosts.good("rejoin", "--json")
+    assert not (hosts.data / "rejoin.json").exists()
     assert json.loads(done.out) == {"primary": "slave", "standby": "master"}
     assert "master follows slave" in done.err
     primary = hosts.sql(hosts.primary)

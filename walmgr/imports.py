@@ -8,17 +8,20 @@ only renamed. Can be repeated: what is there already is not taken again.
 from __future__ import annotations
 
 import ast
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from glob import escape
 from pathlib import Path
 
 from skytools.core.errors import SkytoolsError, UsageError
 from skytools.walmgr import codec, postgres
-from skytools.walmgr.datadir import copy_folder
+from skytools.walmgr.datadir import copy_folder, sync_tree
 from skytools.walmgr.errors import RefusedError
+from skytools.walmgr.files import locked
 from skytools.walmgr.pair import Step
 from skytools.walmgr.sets import (
     OK,
@@ -27,6 +30,7 @@ from skytools.walmgr.sets import (
     folder_size,
     label_facts,
     manifest_facts,
+    read_set,
     stamp,
 )
 from skytools.walmgr.site import Site
@@ -35,6 +39,8 @@ from skytools.walmgr.wal import BACKUP, Segment, WalError, kind_of, parse_lsn
 
 MAGIC = {b"\x1f\x8b": "gzip", b"\x04\x22\x4d\x18": "lz4", b"\x28\xb5\x2f\xfd": "zstd"}
 INFO = "backup.info"
+LOCK = ".import.lock"
+COPYING, ADOPTING = ".copying-", ".import-"  # before the name of a set that is not one yet
 
 
 def plan_import(site: Site, source: Path | None) -> list[Step]:
@@ -109,17 +115,21 @@ def _take_set(site: Site, info: dict[str, str], label: str) -> None:
     path = prefix.with_name(f"{prefix.name}.{stamp(facts.started)}")
     if path.exists():
         raise RefusedError(f"{path} is there already")
-    aside = prefix.with_name(f".import-{path.name}")
-    (aside / "tablespaces").mkdir(mode=0o700, parents=True)
-    copy_folder(source / "data", aside / "data")
-    for oid in facts.tablespaces:
-        copy_folder(source / oid, aside / "tablespaces" / oid)
-    one = replace(facts, name=path.name, path=aside, label=label, size=folder_size(aside))
-    with site.backup_lock():
-        one = _checked(site, one)
-        one.save()
-        aside.rename(path)
-        sync_folder(str(path.parent))
+    aside = prefix.with_name(f"{COPYING}{path.name}")
+    with locked(site.cfg.home / LOCK, "another import"):
+        if aside.exists():
+            shutil.rmtree(aside)  # of one that was killed
+        (aside / "tablespaces").mkdir(mode=0o700, parents=True)
+        copy_folder(source / "data", aside / "data")
+        for oid in facts.tablespaces:
+            copy_folder(source / oid, aside / "tablespaces" / oid)
+        one = replace(facts, name=path.name, path=aside, label=label, size=folder_size(aside))
+        with site.backup_lock():
+            one = _checked(site, one)
+            one.save()
+            sync_tree(aside)
+            aside.rename(path)
+            sync_folder(str(path.parent))
     site.say(f"backup set {path.name}: {one.state}")
 
 
@@ -156,7 +166,13 @@ def _checked(site: Site, one: BackupSet) -> BackupSet:
 
 
 def _of_walmgr3(site: Site) -> Iterator[Step]:
-    for one in site.sets():
+    prefix = site.cfg.sets
+    begun = prefix.parent.glob(f"{ADOPTING}{escape(prefix.name)}.*/data")
+    halves = [
+        replace(one, name=one.path.parent.name.removeprefix(ADOPTING))
+        for one in map(read_set, begun) if one is not None
+    ]  # fmt: skip
+    for one in [*halves, *site.sets()]:
         if one.old and one.complete and one.start:
             yield Step(f"backup set {one.name}: take over from walmgr3", _adopter(site, one))
 
@@ -166,7 +182,10 @@ def _adopter(site: Site, one: BackupSet) -> Callable[[], None]:
 
 
 def _adopt(site: Site, one: BackupSet) -> None:
-    """Give a data folder of walmgr3 our layout, by renaming; complete when its WAL is there."""
+    """Give a data folder of walmgr3 our layout, by renaming; complete when its WAL is there.
+
+    Killed in between, it is found aside, and the next one goes on from there.
+    """
     major = postgres.major_of(site.here, one.data) or 0
     control = postgres.read_control(site.programs(major), one.data)
     stop = _stop_of(site, one)
@@ -174,23 +193,26 @@ def _adopt(site: Site, one: BackupSet) -> None:
         one, state=OK, system_id=control.system_id, segment_size=control.segment_size,
         version=major * 10000, stop=stop, size=folder_size(one.path),
         label=one.label or f"walmgr3 {one.name}",
-        tablespaces={p.name: "" for p in sorted(one.spaces.glob("[0-9]*"))},
     )  # fmt: skip
     site.archive.claim(control.system_id)
-    prefix = site.cfg.sets
-    path = prefix.with_name(f"{prefix.name}.{stamp(one.started or one.finished)}")
+    prefix, aside = site.cfg.sets, one.path.parent
+    begun = aside.name.startswith(ADOPTING)
+    if not begun:
+        moment = stamp(one.started or one.finished)
+        aside = prefix.with_name(f"{ADOPTING}{prefix.name}.{moment}")
+    path = aside.with_name(aside.name.removeprefix(ADOPTING))
     if path.exists():
         raise RefusedError(f"{path} is there already")
-    aside = prefix.with_name(f".import-{path.name}")
     with site.backup_lock():
-        aside.mkdir(mode=0o700)
-        spaces = one.spaces
-        if spaces.is_dir():
-            spaces.rename(aside / "tablespaces")
-        else:
-            (aside / "tablespaces").mkdir(mode=0o700)
-        one.path.rename(aside / "data")
-        replace(facts, name=path.name, path=aside).save()
+        if not begun:
+            aside.mkdir(mode=0o700, exist_ok=True)
+            one.path.rename(aside / "data")
+        spaces = aside / "tablespaces"
+        if (aside / "data" / "tmpspc").is_dir():
+            (aside / "data" / "tmpspc").rename(spaces)
+        spaces.mkdir(mode=0o700, exist_ok=True)
+        oids = {p.name: "" for p in sorted(spaces.glob("[0-9]*"))}
+        replace(facts, name=path.name, path=aside, tablespaces=oids).save()
         aside.rename(path)
         sync_folder(str(path.parent))
 

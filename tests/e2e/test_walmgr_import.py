@@ -97,7 +97,10 @@ def test_a_folder_of_barman_is_taken_over_and_restored(make_hosts: MakeHosts) ->
     planned = hosts.good("import", "--plan", barman)
     assert "plan: backup set 20261122T164647: copy and check" in planned.out
     assert not list(hosts.completed.glob("0*"))
+    killed = hosts.folder("w/.copying-data.master.20261122T164647Z")
+    hosts.folder(f"w/{killed.name}/tablespaces")
     done = hosts.good("import", barman)
+    assert not killed.exists()
     assert "data.master.20261122T164647Z: verified" in done.out
     assert "nothing to do" in hosts.good("import", barman).out
     assert snapshot(barman) == before
@@ -136,7 +139,19 @@ def _a_set_of_walmgr3_is_adopted(hosts: Hosts) -> None:
     (ours / "data").rename(hosts.data / "data.master")
     shutil.rmtree(ours)
     assert "data.master: take over from walmgr3" in hosts.good("import", "--plan").out
+    hosts.folder("w/data.master/tmpspc")
+    space = hosts.folder("w/data.master/tmpspc/4711")
     hosts.good("import")
+    (done,) = hosts.data.glob("data.master.*")
+    assert (done / "tablespaces" / space.name).is_dir()
+    # As if the first one had been killed in the middle.
+    (done / "set.json").unlink()
+    (done / "tablespaces").rename(done / "data" / "tmpspc")
+    done.rename(done.with_name(f".import-{done.name}"))
+    assert "nothing to do" not in hosts.good("import", "--plan").out
+    hosts.good("import")
+    assert (done / "tablespaces" / space.name).is_dir()
+    assert "nothing to do" in hosts.good("import").out
     (one,) = json.loads(hosts.good("listbackups", "--json").out)
     assert one["state"] == "ok"
     assert one["name"].startswith("data.master.2")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from skytools.core.db import Database
 from skytools.core.errors import SkytoolsError, TransientError
-from skytools.walmgr import postgres
+from skytools.walmgr import postgres, units
 from skytools.walmgr.errors import ProgramError, RefusedError
 from skytools.walmgr.files import locked
 from skytools.walmgr.node import Node
@@ -142,7 +142,7 @@ def _require_pair(site: Site, leader: Node) -> int:
 def stop_node(node: Node, major: int, mode: str = "fast") -> None:
     """Stop a server on its host. Raises ProgramError."""
     program = node.programs(major).path("pg_ctl")
-    node.host.check([program, "-D", node.folder, "-m", mode, "--wait", "--silent", "stop"])
+    units.stop(node.host, program, node.folder, mode)
 
 
 def _standby(site: Site) -> Database:

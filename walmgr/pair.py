@@ -22,7 +22,7 @@ from skytools.walmgr.errors import ProgramError, RefusedError
 from skytools.walmgr.files import make_folder
 from skytools.walmgr.postgres import Programs, Server
 from skytools.walmgr.remote import shell
-from skytools.walmgr.server import run_pg_ctl, start_server, wait_caught_up, wait_until
+from skytools.walmgr.server import restart_server, start_server, wait_caught_up, wait_until
 from skytools.walmgr.site import Site
 from skytools.walmgr.target import Target
 
@@ -232,7 +232,7 @@ def restart_primary(site: Site) -> None:
     if site.cfg.master_restart_cmd and leader.name == "master":
         shell(site.cfg.master_restart_cmd)
     else:
-        run_pg_ctl(leader.programs(leader.major() or 0), leader.folder, "restart")
+        restart_server(leader.programs(leader.major() or 0), leader.folder)
     wait_until(lambda: site.primary_answers() is not None, "an answer from the primary", 300.0)
 
 

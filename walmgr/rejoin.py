@@ -10,7 +10,7 @@ from typing import Any
 
 from skytools.core.db import merge_conninfo, split_password
 from skytools.core.errors import UsageError
-from skytools.walmgr import postgres, recover
+from skytools.walmgr import postgres, recover, units
 from skytools.walmgr.datadir import RECOVERY, STANDBY, make_standby, quoted, write_settings
 from skytools.walmgr.errors import ProgramError, RefusedError
 from skytools.walmgr.files import read_json, write_json
@@ -113,7 +113,7 @@ def _stop(site: Site, node: Node, *, force: bool) -> None:
     _require_force(node, force=force)
     site.close()
     program = node.programs(node.major() or 0).path("pg_ctl")
-    node.host.check([program, "-D", node.folder, "-m", "fast", "--wait", "--silent", "stop"])
+    units.stop(node.host, program, node.folder)
 
 
 def _rewind(site: Site, node: Node, programs: Programs, leader: Server, control: Control) -> None:

@@ -24,12 +24,23 @@ LIST = 'exec find "$@" -ignore_readdir_race -printf "%y %s %T@ %H\\t%P\\0"'
 # Links to files elsewhere; name and target.
 LINKS = 'find "$1" -maxdepth 1 -type l -xtype f -printf "%f\\t%l\\n"'
 MAKE_LINK = 'ln -sfT -- "$(cat)" "$1"'
+# The unit of systemd whose main process this is; a server that a user has started is in one, too.
+UNIT_OF = (
+    'unit=$(grep -o "[^/]*[.]service$" "/proc/$1/cgroup" | head -n 1) && test -n "$unit"'
+    ' && test "$(systemctl show -p MainPID --value -- "$unit")" = "$1" && echo "$unit"'
+)
+UNIT_DOWN = (
+    'n=0; while test "$n" -lt 300; do case $(systemctl show -p ActiveState --value -- "$1") in'
+    ' inactive | failed | "") break ;; esac; n=$((n + 1)); sleep 0.1; done'
+)
 SCRIPTS = (
     WRITE,
     SAME_FOLDER,
     LIST,
     LINKS,
     MAKE_LINK,
+    UNIT_OF,
+    UNIT_DOWN,
 )  # all that ever goes through the shell of another host
 
 

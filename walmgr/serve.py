@@ -98,7 +98,7 @@ def _is_override(word: str) -> bool:
 
 def _of_primary(ini: str, words: list[str]) -> list[str]:
     from skytools.walmgr.quickini import read
-    from skytools.walmgr.remote import SCRIPTS
+    from skytools.walmgr.remote import SCRIPTS, UNIT_DOWN
 
     folder = os.path.normpath(os.path.expanduser(read(ini).get("master_data", "")))
     bare = words[len(PREFIX) :] if words[: len(PREFIX)] == PREFIX else words
@@ -106,7 +106,7 @@ def _of_primary(ini: str, words: list[str]) -> list[str]:
     if folder in ("", "."):
         raise WalError(f"{ini}: master_data is not set, so nothing is allowed here")
     if bare[:2] == ["sh", "-c"] and len(bare) > 4 and bare[2] in SCRIPTS:
-        paths = bare[4:]
+        paths = [] if bare[2] == UNIT_DOWN else bare[4:]
     elif bare == ["rsync", "--version"]:
         paths = []
     elif bare[:3] == ["rsync", "--server", "--sender"]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from skytools.core.db import Database
 from skytools.core.errors import SkytoolsError, TransientError, UsageError
-from skytools.walmgr import postgres
+from skytools.walmgr import postgres, units
 from skytools.walmgr.node import Node
 from skytools.walmgr.outside import config_file
 from skytools.walmgr.postgres import Programs
@@ -47,6 +47,16 @@ def run_pg_ctl(programs: Programs, datadir: Path, verb: str) -> None:
         raise SkytoolsError(f"server {datadir} did not {verb}: {last}")
 
 
+def restart_server(programs: Programs, datadir: Path) -> None:
+    """Restart a server by pg_ctl. Raises SkytoolsError."""
+    unit = units.unit_of(programs.host, datadir)
+    if not unit:
+        run_pg_ctl(programs, datadir, "restart")
+        return
+    units.stop(programs.host, programs.path("pg_ctl"), datadir)
+    run_pg_ctl(programs, datadir, "start")
+
+
 def _node_of(site: Site, datadir: Path) -> Node | None:
     found = [n for n in site.nodes.values() if n.host.local and n.data == datadir]
     return found[0] if found else None
@@ -61,13 +71,15 @@ def stop_server(site: Site, datadir: Path) -> bool:
         return False
     node = _node_of(site, datadir)
     if node is not None and node.stop_cmd:
+        unit = units.unit_of(site.here, datadir)
         shell(node.stop_cmd)
+        units.wait_until_down(site.here, unit)
     else:
         major = postgres.major_of(site.here, datadir)
         if major is None:
             raise UsageError(f"{datadir} is no data folder")
         program = site.programs(major).path("pg_ctl")
-        site.here.check([program, "-D", datadir, "-m", "fast", "--wait", "--silent", "stop"])
+        units.stop(site.here, program, datadir)
     if postgres.running_pid(site.here, datadir) is not None:
         raise SkytoolsError(f"server {datadir} still runs after it was stopped")
     return True

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from skytools.core.errors import SkytoolsError
 from skytools.walmgr.errors import RefusedError
@@ -23,16 +23,28 @@ def write_text(path: Path, text: str, mode: int = 0o600) -> None:
     """Replace a file durably. Raises OSError, which names it."""
     aside = path.with_name(f".{path.name}.new")
     try:
-        with aside.open("w", encoding="utf-8") as file:
+        with _open_alone(aside) as file:
             os.fchmod(file.fileno(), mode)
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        aside.rename(path)
+            aside.rename(path)
     except OSError as exc:
         aside.unlink(missing_ok=True)
         raise OSError(exc.errno, exc.strerror, str(path)) from exc
     sync_folder(str(path.parent))
+
+
+def _open_alone(path: Path) -> IO[str]:
+    """Open a file that is to be empty and that nobody else writes; locked until it is closed."""
+    while True:
+        file = path.open("a", encoding="utf-8")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                file.truncate(0)
+                return file
+        file.close()  # whoever had the lock before has renamed it
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from skytools.walmgr.coverage import when
 from skytools.walmgr.disk import Disk
@@ -50,8 +51,7 @@ def _standby(facts: Facts) -> str:
         return _silent(facts, "standby")
     if not standby["in_recovery"]:
         return f"is a primary, timeline {standby['timeline']}"
-    behind = facts.senders.get("walmgr_standby", {}).get("behind")
-    lost = "" if behind is None else f"; {behind} bytes are not there yet"
+    lost = _lost(facts.senders.get("walmgr_standby", {}))
     end = standby.get("pause_until")
     pause = standby["pause_state"] + (f" until {when(end)}" if end else "")
     return (
@@ -66,7 +66,13 @@ def _receiver(facts: Facts) -> str:
     sender = facts.senders.get("walmgr_receiver")
     if sender is None:
         return "runs, not connected"
-    return f"{sender['state']}, {sender['sync_state']}; {sender['behind']} bytes are not there yet"
+    return f"{sender['state']}, {sender['sync_state']}{_lost(sender)}"
+
+
+def _lost(sender: Mapping[str, Any]) -> str:
+    """Return what is lost if the primary is; nobody knows it of one that has just connected."""
+    behind = sender.get("behind")
+    return "" if behind is None else f"; {behind} bytes are not there yet"
 
 
 def _archive(facts: Facts) -> str:

@@ -266,6 +266,10 @@ fresh_units() {
     inside scriptmgr status --wait
 }
 
+receiver_streams() {
+    inside runuser -u postgres -- walmgr /etc/skytools-walmgr/main.ini status | grep '^receiver *streaming'
+}
+
 fresh_walmgr() {
     apt_inside install skytools-walmgr
     unit_is skytools-walmgr inactive
@@ -277,6 +281,7 @@ fresh_walmgr() {
     inside runuser -u postgres -- walmgr /etc/skytools-walmgr/main.ini pair
     inside systemctl start skytools-walmgr
     inside runuser -u postgres -- scriptmgr -I walmgr status --wait
+    wait_until 30 receiver_streams
     sql "select pg_switch_wal()"
     # shellcheck disable=SC2016
     wait_until 30 inside sh -c 'test -n "$(find /var/lib/postgresql/walshipping -type f -name "0*")"'

@@ -35,7 +35,7 @@ class Spool:
 
     def take(self, name: str, target: str) -> bool:
         """Put a segment that was fetched ahead at `target`; waits for one that is on its way."""
-        if not self.used:
+        if not self.used or self._is_of_another_start():
             return False
         path = os.path.join(self._folder, name)
         while not os.path.exists(path) and self._coming(name):
@@ -88,6 +88,14 @@ class Spool:
     @property
     def _lock(self) -> str:
         return os.path.join(self._folder, "lock")
+
+    def _is_of_another_start(self) -> bool:
+        """Whether the machine was started since: nothing here is synced, so it may be anything."""
+        started = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+        try:
+            return os.stat(os.path.join(self._folder, "plan")).st_mtime < started
+        except FileNotFoundError:
+            return True
 
     def _coming(self, name: str) -> bool:
         try:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import os
 import random
 import subprocess
 from pathlib import Path
@@ -362,8 +363,13 @@ def test_restore_looks_ahead_and_forgets_what_is_not_wanted(host: Hosts, packed:
         assert host.walmgr("xrestore", name, "pg_wal/RECOVERYXLOG").code == 0
         assert target.read_bytes() == content(Segment(1, 5 + number))
         target.unlink()
-        if number == 0:
+        if number < 2:
             wait_until((ahead / names[5]).exists)
+        if number == 0:
+            # What was fetched before the machine was started anew may not have come to the disk.
+            (ahead / names[1]).write_bytes(bytes(len(BIG)))
+            os.utime(ahead / "plan", (0, 0))
+        elif number == 1:
             for other in host.completed.glob("0*"):
                 other.rename(host.root / other.name)
     assert host.walmgr("xrestore", segment.name, "pg_wal/RECOVERYXLOG").code == ABSENT

@@ -38,6 +38,7 @@ from skytools.walmgr.wal import WalError
 
 ROUND = 0.5
 FACTS_PERIOD = 10.0
+FIRST_DRILL = 3600.0  # seconds after the first set
 RETRY = 3600.0
 
 
@@ -228,11 +229,18 @@ def due_verbs(cfg: WalmgrConfig, facts: Facts, drill: Drill | None) -> list[str]
         age = facts.moment - newest.finished if newest else float("inf")
         if age >= cfg.backup_interval * 3600 > 0:
             wanted.append("backup")
-        since_drill = facts.moment - drill.moment if drill else float("inf")
-        if newest is not None and since_drill >= cfg.drill_interval * 3600 > 0:
+        interval, last = cfg.drill_interval * 3600, drill.moment if drill else 0.0
+        if drill is None and newest is not None:
+            # Not in the way of who sets all up, and makes a second set and a trial by hand.
+            interval, last = min(interval, FIRST_DRILL), _oldest(facts)
+        if newest is not None and facts.moment - last >= interval > 0:
             wanted.append("drill")
     if facts.offsite is not None:
         since_copy = facts.moment - (facts.offsite["finished"] or 0.0)
         if since_copy >= cfg.offsite_interval * 60 > 0:
             wanted.append("offsite")
     return wanted
+
+
+def _oldest(facts: Facts) -> float:
+    return min(one.finished for one in facts.sets if one.complete)

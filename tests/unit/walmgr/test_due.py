@@ -29,6 +29,8 @@ def test_what_is_due_is_started_backups_first() -> None:
     assert due(offsite={**late, "finished": NOW - 599}) == ["backup", "drill"]
     new = replace(OLD, finished=NOW - 3600)
     assert due(drill=Drill(NOW - 60, good=True), sets=[new]) == []
+    assert due(sets=[new]) == ["drill"]
+    assert due(sets=[replace(OLD, finished=NOW - 3500)]) == []
     assert due(WalmgrConfig(), offsite=late) == []
 
 

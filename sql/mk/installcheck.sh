@@ -59,6 +59,8 @@ run_suite() { # PROGRAM EXT DATABASE NAMES...: returns 1 if one fails
     local program=$1 ext=$2 database=$3
     shift 3
     [ "$#" -gt 0 ] || return 0
+    # pg_regress tells it itself since PostgreSQL 15.
+    export PG_ABS_SRCDIR=$work/$ext
     as_server_user "$program" --bindir="$TREE/bin" --host="$work" --user=postgres --dbname="$database" \
         --inputdir="$work/$ext" --outputdir="$work/$ext" "$@" >"$work/$ext/$database.log" 2>&1 && status=0 || status=1
     grep -E '^(test|ok|not ok|#|All|=| [0-9]+ of)' "$work/$ext/$database.log" | grep -v '^=====' || true

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: ISC
 -- DDL through the queue: each file once.
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \i :abs_srcdir/setup.sql
 select pg_temp.node('q', 'root');
 select pg_temp.node('b', 'branch');

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: ISC
 -- Foreign keys that a copy drops come back.
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \i :abs_srcdir/setup.sql
 select pg_temp.node('q', 'branch');
 create table work.parent (id int primary key);

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: ISC
 -- Several queues bring one table: what is added.
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \i :abs_srcdir/setup.sql
 select pg_temp.node('root', 'root') \g /dev/null
 select pg_temp.node('l' || i, 'leaf', 'root') from generate_series(1, 3) i \g /dev/null

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: ISC
 -- Branch and leaf: state, deny, names of every kind, sequences of a table that is removed.
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \i :abs_srcdir/setup.sql
 select pg_temp.node('b', 'branch');
 select pg_temp.node('l', 'leaf');

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: ISC
 -- Parts of tables: made, listed, dropped.
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \i :abs_srcdir/setup.sql
 set timezone = 'UTC';
 set datestyle = 'ISO';

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: ISC
 -- What is installed, what pg_dump saves, who may do what.
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \i :abs_srcdir/setup.sql
 select londiste.version() = (select extversion from pg_extension where extname = 'londiste') as version;
 select londiste.upgrade_schema();

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: ISC
 -- The root: tables are added, changed, removed; what the queue gets.
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \i :abs_srcdir/setup.sql
 select pg_temp.node('q', 'root');
 create table work.t (id int primary key, v text, w text);

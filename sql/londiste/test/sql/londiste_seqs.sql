@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: ISC
 -- Sequences: what the root publishes, and what others make of it.
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \i :abs_srcdir/setup.sql
 select pg_temp.node('q', 'root');
 select pg_temp.node('b', 'branch');

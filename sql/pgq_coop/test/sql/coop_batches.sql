@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: ISC
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \i :abs_srcdir/setup.sql
 
 select pgq.create_queue('batches');

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: ISC
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \i :abs_srcdir/setup.sql
 create procedure pg_temp.was_seen(sub text, ago interval) language sql as
     'update pgq.subscription set sub_active = now() - ago

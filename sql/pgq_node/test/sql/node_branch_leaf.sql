@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: ISC
-\getenv abs_srcdir PG_ABS_SRCDIR
+\set abs_srcdir `echo "$PG_ABS_SRCDIR"`
 \i :abs_srcdir/setup.sql
 
 call pg_temp.locations('b', 'n1', 'n0');

@@ -15,6 +15,7 @@ import pytest
 
 from skytools.core.pgserver import PrivateServer
 from skytools.walmgr.restore import ABSENT, BROKEN
+from skytools.walmgr.store import is_held
 from skytools.walmgr.wal import Segment
 from tests.fixtures.process import run
 from tests.fixtures.server import started
@@ -365,6 +366,7 @@ def test_restore_looks_ahead_and_forgets_what_is_not_wanted(host: Hosts, packed:
         target.unlink()
         if number < 2:
             wait_until((ahead / names[5]).exists)
+            wait_until(lambda: not is_held(str(ahead / "lock")))
         if number == 0:
             # What was fetched before the machine was started anew may not have come to the disk.
             (ahead / names[1]).write_bytes(bytes(len(BIG)))

@@ -36,7 +36,7 @@ where sourcefile not like '%%/' || %s and setting is not null and name not in
     ('data_directory', 'config_file', 'hba_file', 'ident_file', 'external_pid_file')
 order by name, seqno desc
 """
-TEXT = "select pg_read_file(%s) where not (pg_stat_file(%s, true)).isdir"
+TEXT = "select pg_read_binary_file(%s) where not (pg_stat_file(%s, true)).isdir"
 INCLUDED = """
 select %s || '/' || name from pg_ls_dir(%s, true, false) name
 where name like '%%_.conf' and name not like '.%%' order by name collate "C"
@@ -89,11 +89,13 @@ class _Reader:
         self._files = files
 
     def read(self, path: str, depth: int = 0) -> str | None:
-        text = self._database.value(TEXT, [path, path]) if depth <= DEEPEST else None
-        if text is None:
+        found = self._database.value(TEXT, [path, path]) if depth <= DEEPEST else None
+        if found is None:
             return None
         self._files.append(path)
-        lines = CONTINUED.sub("", text).splitlines()
+        # A comment may be in any encoding.
+        text = bytes(found).decode(errors="replace")
+        lines = CONTINUED.sub("", text).removesuffix("\n").split("\n")
         return "".join(self._line(path, line, depth + 1) + "\n" for line in lines)
 
     def _line(self, path: str, line: str, depth: int) -> str:

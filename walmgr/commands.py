@@ -281,8 +281,15 @@ VERBS: dict[str, Verb] = {
         "change the roles of primary and standby", _switchover, plan=plans.of_switchover
     ),
     "rejoin": Verb("make the old primary the standby", _rejoin, _force_argument, plans.of_rejoin),
-    "pause": Verb("pause replay on the standby", pausing.run_pause, pausing.pause_arguments),
-    "continue": Verb("resume replay on the standby", pausing.run_continue),
+    "pause": Verb(
+        "pause replay on the standby",
+        pausing.run_pause,
+        pausing.pause_arguments,
+        pausing.plan_pause,
+    ),
+    "continue": Verb(
+        "resume replay on the standby", pausing.run_continue, plan=pausing.plan_continue
+    ),
     "backup": Verb(
         "make a verified backup set, remove old ones",
         setverbs.run_backup,
@@ -294,7 +301,10 @@ VERBS: dict[str, Verb] = {
         "keep a set whatever retention says", verbs.run_keep, verbs.keep_arguments, plans.of_keep
     ),
     "point": Verb(
-        "make a named restore point on the primary", reach.run_point, reach.point_arguments
+        "make a named restore point on the primary",
+        reach.run_point,
+        reach.point_arguments,
+        reach.plan_point,
     ),
     "points": Verb(
         "list what recovery can reach: windows by set and timeline, named restore points",

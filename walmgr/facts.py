@@ -153,14 +153,15 @@ def _archive(site: Site, sets: list[BackupSet]) -> dict[str, Any]:
     if not folder.is_dir():
         return {"missing_folder": True}
     names = site.archive.names()
-    sizes = {one.segment_size for one in sets if one.complete} or {16 << 20}
+    sizes = [one.segment_size for one in sets if one.complete]
     segments = sorted(name for name in names if kind_of(name) == SEGMENT)
     conflicts = folder / CONFLICTS
     return {
         "system_id": site.archive.identity(),
         "segments": len(segments),
         "newest": max(segments, key=lambda name: (name[8:], name[:8]), default=None),
-        "gaps": missing_segments(segments, max(sizes)),
+        # Without a set there is nothing that a gap would end, and nobody tells their size.
+        "gaps": missing_segments(segments, max(sizes)) if sizes else [],
         "lost_history": missing_history(names, sets),
         "conflicts": sorted(p.name for p in conflicts.iterdir()) if conflicts.is_dir() else [],
         "stats": site.archive.stats(),

@@ -32,16 +32,29 @@ def pause_arguments(p: argparse.ArgumentParser) -> None:
                    "after so many minutes; also as 90s, 30m, 2h")  # fmt: skip
 
 
-def run_pause(site: Site, opts: argparse.Namespace) -> int:
-    """Pause replay. Source: the verb of Skytools 3, which had no end."""
+def plan_pause(site: Site, opts: argparse.Namespace) -> list[str]:
+    """Say what `pause` would do. Raises UsageError, RefusedError."""
+    seconds = _seconds(site, opts)
+    return [f"pause replay {f'for {seconds} s' if seconds else 'until `continue`'}"]
+
+
+def plan_continue(_site: Site, _opts: argparse.Namespace) -> list[str]:
+    """Say what `continue` would do."""
+    return ["resume replay"]
+
+
+def _seconds(site: Site, opts: argparse.Namespace) -> int | None:
     seconds = _parse(opts.duration) if opts.duration else None
     if seconds is not None and not is_locked(site.cfg.home / SERVICE_LOCK):
         raise RefusedError(
             "the service does not run, so nobody would go on: start it, or leave --for"
         )
-    if opts.plan:
-        site.say(f"pause replay {f'for {seconds} s' if seconds else 'until `continue`'}")
-        return 0
+    return seconds
+
+
+def run_pause(site: Site, opts: argparse.Namespace) -> int:
+    """Pause replay. Source: the verb of Skytools 3, which had no end."""
+    seconds = _seconds(site, opts)
     if seconds is None:
         _path(site).unlink(missing_ok=True)
     else:
@@ -50,11 +63,8 @@ def run_pause(site: Site, opts: argparse.Namespace) -> int:
     return _tell(site, _replay(site, "pause"))
 
 
-def run_continue(site: Site, opts: argparse.Namespace) -> int:
+def run_continue(site: Site, _opts: argparse.Namespace) -> int:
     """Resume replay."""
-    if opts.plan:
-        site.say("resume replay")
-        return 0
     state = _replay(site, "resume")
     _path(site).unlink(missing_ok=True)
     return _tell(site, state)

@@ -26,13 +26,7 @@ select pg_create_restore_point(%s)::text, extract(epoch from clock_timestamp()),
 
 def make_point(site: Site, name: str) -> Point:
     """Make a restore point on the primary and see that its WAL comes here. Raises SkytoolsError."""
-    if not name.isprintable() or name != name.strip() or not 0 < len(name.encode()) <= MAX_NAME:
-        raise UsageError(f"{name!r}: a restore point's name has 1 to {MAX_NAME} printable bytes")
-    ledger = Ledger(site)
-    if any(one.name == name for one in ledger.points):
-        raise RefusedError(
-            f"there is a restore point {name!r} already: recovery stops at the first"
-        )
+    ledger = _require_new(site, name)
     database = site.primary()
     row = database.query_one(MAKE, [name])
     assert row is not None
@@ -47,6 +41,24 @@ def make_point(site: Site, name: str) -> Point:
     return point
 
 
+def plan_point(site: Site, opts: argparse.Namespace) -> list[str]:
+    """Say what `point` would do. Raises UsageError, RefusedError."""
+    _require_new(site, opts.name)
+    return [f"pg_create_restore_point({opts.name!r}) on the primary, wait for its WAL"]
+
+
+def _require_new(site: Site, name: str) -> Ledger:
+    """Return the points that are known. Raises UsageError, RefusedError for one of that name."""
+    if not name.isprintable() or name != name.strip() or not 0 < len(name.encode()) <= MAX_NAME:
+        raise UsageError(f"{name!r}: a restore point's name has 1 to {MAX_NAME} printable bytes")
+    ledger = Ledger(site)
+    if any(one.name == name for one in ledger.points):
+        raise RefusedError(
+            f"there is a restore point {name!r} already: recovery stops at the first"
+        )
+    return ledger
+
+
 def point_arguments(p: argparse.ArgumentParser) -> None:
     """Declare what `point` takes."""
     p.add_argument("name", help="what `restore --point` will ask for")
@@ -54,9 +66,6 @@ def point_arguments(p: argparse.ArgumentParser) -> None:
 
 def run_point(site: Site, opts: argparse.Namespace) -> int:
     """Make a restore point."""
-    if opts.plan:
-        site.say(f"pg_create_restore_point({opts.name!r}) on the primary")
-        return 0
     point = make_point(site, opts.name)
     if site.out.as_json:
         site.out.data(_row(point))
@@ -75,7 +84,7 @@ def run_points(site: Site, opts: argparse.Namespace) -> int:
     site.require_folders()
     ways = [way for one in site.sets() if one.complete and one.stop for way in coverages(site, one)]
     ledger = Ledger(site)
-    if opts.scan:
+    if opts.scan and not opts.plan:
         for way in ways:
             ledger.find(scanner_of(site, way), way.segments)
     left = {segment.name for way in ways for segment in ledger.unread(way.segments)}

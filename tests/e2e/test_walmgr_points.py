@@ -20,6 +20,8 @@ def points(hosts: Hosts, *options: str) -> dict[str, Any]:
 def test_points_are_made_found_again_and_restored_to(archived: Hosts) -> None:
     database = archived.sql(archived.primary)
     database.execute("create table t (id int)")
+    for verb in (("point", "never"), ("pause",), ("continue",)):
+        assert not json.loads(archived.good(*verb, "--plan", "--json").out)["done"]
     archived.good("point", "too early")
     archived.good("backup")  # takes away WAL that no set needs, and the point with it
     database.execute("insert into t values (1)")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from skytools.core.metrics import Gauge, Metric, Metrics
+from skytools.core.metrics import Metric, Metrics
 from skytools.walmgr.drill import Drill
 from skytools.walmgr.facts import Facts, is_running, newest_complete
 from skytools.walmgr.sets import FAILED
@@ -55,7 +55,6 @@ class WalmgrMetrics:
 
     def __init__(self, metrics: Metrics, stats: Callable[[], dict[str, float]]) -> None:
         self._metrics = metrics
-        self._gauges: dict[str, Gauge] = {}
         self._values: dict[str, float | None] = {}
         metrics.registry.register(ArchiveCollector(stats))
 
@@ -67,12 +66,9 @@ class WalmgrMetrics:
 
     def _set(self, name: str, text: str, value: float | None) -> None:
         if value is None:
-            if (gauge := self._gauges.pop(name, None)) is not None:
-                self._metrics.registry.unregister(gauge)
-            return
-        if name not in self._gauges:
-            self._gauges[name] = self._metrics.gauge(name, text)
-        self._gauges[name].set(float(value))
+            self._metrics.forget_gauge(name)
+        else:
+            self._metrics.gauge(name, text).set(float(value))
 
 
 Values = dict[str, tuple[str, float | None]]  # name -> what it says, and how much it is

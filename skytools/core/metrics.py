@@ -61,6 +61,12 @@ class Metrics:
             self._gauges[name] = Gauge(name, text, labels, registry=self.registry)
         return self._gauges[name]
 
+    def forget_gauge(self, name: str) -> None:
+        """Take a gauge away, if there is one: what is not known is absent."""
+        gauge = self._gauges.pop(name, None)
+        if gauge is not None:
+            self.registry.unregister(gauge)
+
     def histogram(
         self, name: str, text: str, labels: Sequence[str] = (), *, buckets: Sequence[float]
     ) -> Histogram:

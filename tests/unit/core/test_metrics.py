@@ -76,3 +76,13 @@ def test_parsed_families_render_to_the_same_samples():
     assert samples == {
         (s.name, tuple(sorted(s.labels.items()))): s.value for f in again for s in f.samples
     }
+
+
+def test_gauge_that_is_not_known_for_a_while_comes_back():
+    series = metrics.Metrics()
+    for value in (1.0, 2.0):
+        series.gauge("skytools_lag", "Lag").set(value)
+        assert f"skytools_lag {value}" in series.render().decode()
+        series.forget_gauge("skytools_lag")
+        series.forget_gauge("skytools_lag")
+        assert "skytools_lag" not in series.render().decode()

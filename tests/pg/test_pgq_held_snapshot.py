@@ -153,6 +153,7 @@ def test_old_rows_are_got_rid_of_all_the_same(ticking, holder):
     assert db.value("select pgq.finish_batch(%s)", (batch,)) == 1
 
 
+@pytest.mark.pg(">=15")
 def test_so_are_those_of_a_node(db, holder):
     for node in "ab":
         db.query("select pgq_node.register_location('q', %s, 'dbname=x', false)", (node,))

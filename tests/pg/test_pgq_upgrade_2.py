@@ -116,8 +116,7 @@ def old(make_db):
 
 def load(server, db, script):
     """Load a script by psql, as a site does."""
-    share = Path(subprocess.run([server.program("pg_config"), "--sharedir"], capture_output=True,
-                                text=True, check=True).stdout.strip())  # fmt: skip
+    share = Path(db.value("select setting from pg_config() where name = 'SHAREDIR'"))
     done = subprocess.run(
         [server.program("psql"), "-X", "-q", "-d", db.conninfo, "-f", share / "skytools" / script],
         capture_output=True, text=True, check=False, env={**os.environ, "PGOPTIONS": ""},

@@ -5,21 +5,24 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from skytools.core.errors import SkytoolsError
 from skytools.walmgr.errors import RefusedError
+from skytools.walmgr.expire import discard
 from skytools.walmgr.facts import RECEIVER_LOCK, newest_complete
 from skytools.walmgr.files import is_locked
 from skytools.walmgr.legacy import set_setting
 from skytools.walmgr.pair import NO_ARCHIVE, Step
+from skytools.walmgr.sets import chain_of
 from skytools.walmgr.site import Site
 
 
 def plan_cleanup(site: Site, *, everything: bool) -> list[Step]:
-    """Return what would go; the newest complete set and its WAL only when `everything` does.
+    """Return what would go; WAL and the newest complete set only when `everything` does.
 
-    Raises RefusedError while the service works.
+    The sets that it is based on stay with it. Raises RefusedError while the service works.
     """
     if is_locked(site.cfg.home / RECEIVER_LOCK):
         raise RefusedError("the receiver runs: stop the service first")
@@ -65,9 +68,11 @@ def _old_folders(site: Site) -> Iterator[Step]:
 def _files(site: Site, *, everything: bool) -> Iterator[Step]:
     sets = site.sets()
     newest = newest_complete(sets)
-    for one in sets:
-        if everything or one != newest:
-            yield _removal(one.path)
+    kept = [] if everything or newest is None else chain_of(sets, newest)
+    # The newest first: at no moment there is one without what it is based on.
+    for one in reversed(sets):
+        if one not in kept:
+            yield Step(f"remove {one.path}", _remover(one.path, partial(discard, one)))
     if not everything and newest is not None:
         return
     for path in (site.cfg.completed, site.cfg.partials):
@@ -79,13 +84,14 @@ def _files(site: Site, *, everything: bool) -> Iterator[Step]:
 
 
 def _removal(path: Path) -> Step:
-    return Step(f"remove {path}", _remover(path))
+    how = path.unlink if path.is_file() else partial(shutil.rmtree, path)
+    return Step(f"remove {path}", _remover(path, how))
 
 
-def _remover(path: Path) -> Callable[[], None]:
+def _remover(path: Path, how: Callable[[], None]) -> Callable[[], None]:
     def remove() -> None:
         try:
-            path.unlink() if path.is_file() else shutil.rmtree(path)
+            how()
         except OSError as exc:
             raise SkytoolsError(f"{exc.filename or path}: {exc.strerror}") from exc
 

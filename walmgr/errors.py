@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: ISC
-"""Errors of the verbs for people. Exit codes: 0 ok, 1 failed, 2 usage, 3 refused, 4 warning."""
+"""Errors of the verbs for people. Exit codes: 0 ok, 1 failed, 2 usage, 3 refused."""
 
 from __future__ import annotations
 
 from skytools.core.errors import SkytoolsError
 
 EXIT_REFUSED = 3
-EXIT_WARNING = 4
 
 
 class RefusedError(SkytoolsError):

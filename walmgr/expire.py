@@ -77,7 +77,7 @@ def _remove_sets(site: Site, sets: Mapping[str, BackupSet], going: Sequence[Deci
 
 
 def _remove_set(site: Site, one: BackupSet, why: str) -> bool:
-    """Remove a set after the hook; renamed first, so that no half of one is ever listed."""
+    """Remove a set unless the hook says no; whether it is gone."""
     if site.cfg.archive_command and one.complete:
         command = site.cfg.archive_command.replace("$BACKUPDIR", f"'{one.path}'")
         try:
@@ -85,12 +85,17 @@ def _remove_set(site: Site, one: BackupSet, why: str) -> bool:
         except ProgramError as exc:
             site.say(f"backup set {one.name}: kept, {exc}")
             return False
+    discard(one)
+    site.say(f"backup set {one.name}: removed, {why}")
+    return True
+
+
+def discard(one: BackupSet) -> None:
+    """Remove a set's folder; renamed first, so that no half of one is ever listed."""
     gone = one.path.with_name(REMOVING + one.name)
     one.path.rename(gone)
     sync_folder(str(gone.parent))
     shutil.rmtree(gone)
-    site.say(f"backup set {one.name}: removed, {why}")
-    return True
 
 
 def _sweep(site: Site) -> None:

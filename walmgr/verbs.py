@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -116,7 +117,9 @@ def cleanup_arguments(p: argparse.ArgumentParser) -> None:
 def run_cleanup(site: Site, opts: Options) -> int:
     """Take away what walmgr has made."""
     plan_only = opts.plan or not opts.yes
-    _do_steps(site, plan_cleanup(site, everything=opts.all), plan_only=plan_only)
+    guarded = not plan_only and site.cfg.home.is_dir()
+    with site.backup_lock() if guarded else nullcontext():
+        _do_steps(site, plan_cleanup(site, everything=opts.all), plan_only=plan_only)
     if plan_only:
         site.say("nothing was touched; --yes does it")
     return 0

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from skytools.core.cli import Output
+from skytools.walmgr.cleanup import plan_cleanup
 from skytools.walmgr.config import WalmgrConfig
 from skytools.walmgr.expire import expire
 from skytools.walmgr.sets import FAILED, UNVERIFIED, VERIFIED, BackupSet, list_sets
@@ -54,6 +55,22 @@ def test_sets_of_another_ini_beside_ours_are_left_alone(tmp_path: Path) -> None:
     expire(site)
     assert other.exists()
     assert [one.name for one in site.sets()] == ["data.master.new"]
+
+
+def test_cleanup_keeps_what_the_newest_set_is_based_on(tmp_path: Path) -> None:
+    sets = {"early": "", "base": "", "one": "base", "newest": "one"}
+    for number, (name, parent) in enumerate(sets.items()):
+        a_set(tmp_path, name, number + 1, parent)
+    cfg = WalmgrConfig(job_name="x", walmgr_data=tmp_path)
+    site = Site(cfg, tmp_path / "x.ini", "walmgr", Output())
+    for step in plan_cleanup(site, everything=False):
+        step.run()
+    assert names(tmp_path) == ["base", "newest", "one"]
+    steps = plan_cleanup(site, everything=True)
+    assert [step.text.rpartition(".")[2] for step in steps] == ["newest", "one", "base"]
+    for step in steps:
+        step.run()
+    assert list(tmp_path.iterdir()) == []
 
 
 LABEL = "START WAL LOCATION: 0/5000028 (file 000000010000000000000005)\n"

@@ -65,7 +65,13 @@ class Site:
         self.close()
 
     def _roles(self) -> dict[str, object]:
-        return read_json(self._roles_path)
+        facts = read_json(self._roles_path)
+        if not facts and self._roles_path.exists():
+            raise SkytoolsError(
+                f"{self._roles_path} is damaged: write into it who is the primary, "
+                '{"leader": "master"} or {"leader": "slave"}'
+            )
+        return facts
 
     @property
     def _roles_path(self) -> Path:

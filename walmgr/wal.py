@@ -193,13 +193,6 @@ class History:
             begin = left
         return [*out, (self.timeline, begin, MAX_LSN)]
 
-    def timeline_at(self, position: int) -> int:
-        """Return the timeline whose WAL holds the byte at `position`."""
-        for timeline, _begin, until in self.ranges():
-            if position < until:
-                return timeline
-        return self.timeline
-
     def segment_at(self, position: int, size: int) -> Segment:
         """Return the segment that recovery reads for `position`.
 

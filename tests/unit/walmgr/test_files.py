@@ -7,7 +7,23 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
+from skytools.core.cli import Output
+from skytools.core.errors import SkytoolsError
+from skytools.walmgr.config import WalmgrConfig
 from skytools.walmgr.files import read_json, write_json
+from skytools.walmgr.site import Site
+
+
+def test_who_leads_is_never_guessed(tmp_path: Path) -> None:
+    site = Site(WalmgrConfig(job_name="x", walmgr_data=tmp_path), tmp_path, "walmgr", Output())
+    assert site.leader.name == "master"
+    site.lead(site.follower)
+    assert (site.leader.name, site.follower.name) == ("slave", "master")
+    (tmp_path / "roles.json").write_bytes(b"")
+    with pytest.raises(SkytoolsError, match="write into it who is the primary"):
+        _ = site.leader
 
 
 def test_two_may_write_a_file_of_facts_at_the_same_time(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from skytools.walmgr.errors import ProgramError
 from skytools.walmgr.files import write_text
 from skytools.walmgr.link import is_local, remote_command
 
-TIMEOUT = 3600.0
+# pg_verifybackup, pg_amcheck and pg_rewind read a whole cluster; what hangs on the way to another
+# host is ended by ssh.
+TIMEOUT = 7 * 86400.0
 
 WRITE = 'umask 077 && cat > "$1" && sync "$1" && mv "$1" "$2" && sync "$3"'
 # The folder of a process tells it from one that got the number later.

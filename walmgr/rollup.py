@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from glob import escape
 from pathlib import Path
 
 from skytools.walmgr.datadir import stage_set, staged_at, sync_tree
@@ -43,7 +44,7 @@ def roll_up(site: Site, now: float) -> None:
 
 def finish(site: Site) -> None:
     """Complete or take back what a killed one has begun."""
-    folder, prefix = site.cfg.sets.parent, site.cfg.sets.name
+    folder, prefix = site.cfg.sets.parent, f"{escape(site.cfg.sets.name)}."
     for path in folder.glob(f"{ROLLING}{prefix}*"):
         final = path.with_name(path.name.removeprefix(ROLLING))
         if final.exists() or not (path / FACTS).exists():

@@ -342,7 +342,9 @@ VERBS: dict[str, Verb] = {
         "take over sets and WAL of barman or walmgr3", verbs.run_import, verbs.import_arguments
     ),
     "cleanup": Verb("take away what walmgr has made", verbs.run_cleanup, verbs.cleanup_arguments),
-    "xpurgewals": Verb("the same as expire", setverbs.run_expire),
+    "xpurgewals": Verb(
+        "for walmgr3: remove WAL that no set needs", verbs.run_purge, plan=plans.of_purge
+    ),
     "xrotate": Verb(
         "for walmgr3: expire, make room for the next set", verbs.run_rotate, plan=plans.of_rotate
     ),

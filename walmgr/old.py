@@ -15,7 +15,7 @@ from pathlib import Path
 from skytools.core.db import Database
 from skytools.core.errors import SkytoolsError, UsageError
 from skytools.walmgr.errors import ProgramError
-from skytools.walmgr.expire import expire
+from skytools.walmgr.expire import expire, floor_of, purge
 from skytools.walmgr.facts import RECEIVER_LOCK
 from skytools.walmgr.files import is_locked, make_folder, write_text
 from skytools.walmgr.node import Node
@@ -149,6 +149,16 @@ def xrelease(site: Site) -> None:
     """Give it back."""
     with suppress(FileNotFoundError):
         site.old_lock.unlink()
+
+
+def xpurgewals(site: Site) -> int:
+    """Remove WAL that no set needs; returns how many files went.
+
+    A walmgr3 asks for it in the middle of its backup, and holds the lock.
+    """
+    sets = site.sets()
+    floor = floor_of(site, sets, (), [one.name for one in sets])
+    return 0 if floor is None else purge(site, floor)
 
 
 def xrotate(site: Site) -> None:

@@ -99,6 +99,11 @@ def of_rotate(site: Site, _opts: Options) -> list[str]:
     return ["expire", *there]
 
 
+def of_purge(_site: Site, _opts: Options) -> list[str]:
+    """Plan `xpurgewals`."""
+    return ["remove WAL that no set needs"]
+
+
 def of_lock(site: Site, opts: Options) -> list[str]:
     """Plan `xlock`."""
     return [f"write {opts.pid} to {site.old_lock}"]

@@ -169,6 +169,15 @@ def run_rotate(site: Site, _opts: Options) -> int:
     return 0
 
 
+def run_purge(site: Site, _opts: Options) -> int:
+    """Remove WAL that no set needs."""
+    files = old.xpurgewals(site)
+    if site.out.as_json:
+        site.out.data({"wal_files_removed": files})
+    site.out.line(f"{files} files of WAL removed")
+    return 0
+
+
 def synch_arguments(p: argparse.ArgumentParser) -> None:
     """Declare what `synch-standby` takes."""
     p.add_argument("names", help="application names, '*' for any, '' for none")

@@ -180,6 +180,15 @@ def test_verbs_of_a_walmgr3_on_the_other_host(make_hosts: MakeHosts) -> None:
     assert refused.code != 0
     refused = hosts.walmgr("xlock", "4712")
     assert (refused.code, "process 4711" in refused.err) == (3, True)
+    # Before it gives the lock back it has WAL removed that is older than the set it has pushed.
+    pushed = hosts.data / "data.master"
+    label = f"START WAL LOCATION: 0/5000028 (file {Segment(1, 5).name})\n"
+    for name, text in (("backup_label", label), ("PG_VERSION", "15\n")):
+        (pushed / name).write_text(text)
+    for number in (4, 5):
+        (hosts.completed / Segment(1, number).name).touch()
+    assert json.loads(hosts.good("xpurgewals", "--json").out) == {"wal_files_removed": 1}
+    assert not (hosts.completed / Segment(1, 4).name).exists()
     hosts.good("xrelease")
     hosts.good("xlock", "4712")
     hosts.good("xrelease")

@@ -53,8 +53,8 @@ def test_the_template_is_good(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 # They look at --plan themselves, or only look at what is there.
 OWN_PLAN = {
-    "pair", "setup", "createslave", "stop", "import", "cleanup", "backup", "expire", "xpurgewals",
-    "restore", "offsite", "metrics",
+    "pair", "setup", "createslave", "stop", "import", "cleanup", "backup", "expire", "restore",
+    "offsite", "metrics",
 }  # fmt: skip
 LOOKING = {"status", "check", "listbackups", "points"}
 

@@ -31,7 +31,7 @@ from skytools.walmgr.node import SLAVE
 from skytools.walmgr.outside import bring_configuration
 from skytools.walmgr.postgres import Programs
 from skytools.walmgr.restore import restore_command
-from skytools.walmgr.server import start_server, stop_server
+from skytools.walmgr.server import start_server, stop_server, wait_recovered
 from skytools.walmgr.sets import BackupSet, chain_of, choose_set
 from skytools.walmgr.site import Site
 from skytools.walmgr.target import IMMEDIATE, LATEST, LSN, TIME, Target, choose
@@ -139,6 +139,9 @@ def restore(site: Site, plan: Plan) -> None:
         build(site, plan, programs)
     if plan.start:
         start_server(site, programs, plan.folder)
+        if not plan.standby and plan.target.action == "promote":
+            # Until then it shows an earlier state to who asks.
+            wait_recovered(programs, plan.folder)
         site.say(f"started {plan.folder}")
     else:
         command = f"{programs.path('pg_ctl')} -D {plan.folder} -w start"

@@ -57,6 +57,17 @@ def restart_server(programs: Programs, datadir: Path) -> None:
     run_pg_ctl(programs, datadir, "start")
 
 
+def wait_recovered(programs: Programs, datadir: Path) -> None:
+    """Wait until a server's recovery has ended, for as long as it needs.
+
+    Raises SkytoolsError when the server ends before.
+    """
+    while postgres.read_control(programs, datadir).state != "in production":
+        if postgres.running_pid(programs.host, datadir) is None:
+            raise SkytoolsError(f"server {datadir} ended in recovery; its log says why")
+        time.sleep(POLL)
+
+
 def _node_of(site: Site, datadir: Path) -> Node | None:
     found = [n for n in site.nodes.values() if n.host.local and n.data == datadir]
     return found[0] if found else None

@@ -47,7 +47,7 @@ def _standby_remedy(facts: Facts) -> str:
     why = facts.silence.get("standby", "")
     if any(text in why for text in ("authentication failed", "pg_hba.conf", "password")):
         return "let that user in by its pg_hba.conf, or set slave_db to another way"
-    return "start it; `restore` makes it anew"
+    return "start it, then `rejoin` if it was the primary; `restore` makes it anew"
 
 
 def _why(facts: Facts, role: str) -> str:

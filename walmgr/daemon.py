@@ -151,7 +151,7 @@ class WalmgrDaemon(Daemon[WalmgrConfig]):
             return
         self._facts_at = now
         facts = gather(self.site)
-        self.ctx.notify.status(self._away or being_made(facts.sets))
+        self.ctx.notify.status(self._away or self.receiver.trouble or being_made(facts.sets))
         drill = last_drill(self.site)
         self.metrics.update(facts, ready_files(self.site.leader), drill)
         self._write_metrics()

@@ -54,18 +54,26 @@ class Receiver:
         self._next_start = 0.0
         self._started = 0.0
         self._told = ""
+        self._again = False
 
     @property
     def wanted(self) -> bool:
         """Whether it should run."""
         return not is_locked(self.site.cfg.home / OFF)
 
+    @property
+    def trouble(self) -> str:
+        """Why it ends again and again, empty while it does not."""
+        return f"receiver: {self._told}" if self._again else ""
+
     def supervise(self, programs: Programs) -> None:
         """Start it when it does not run and may; log why it ended. Raises TransientError."""
         if self._process is not None and self._process.poll() is None:
             if time.monotonic() - self._started > GOOD_AFTER:
                 self._backoff.reset()
-                self._told = ""
+                if self._again:
+                    log.info("receiver works again")
+                self._told, self._again = "", False
             return
         if self._process is not None:
             self._ended(self._process)
@@ -83,7 +91,8 @@ class Receiver:
         lines = [line for line in lines if "error: " in line] or lines[-1:]
         why = lines[0] if lines else f"exit code {process.returncode}"
         # The same again and again, as while the primary is away, is told once.
-        level = logging.DEBUG if why == self._told else logging.WARNING
+        self._again = why == self._told
+        level = logging.DEBUG if self._again else logging.WARNING
         self._told = why
         log.log(level, "receiver ended: %s; next start in %.1f s", why, delay)
 
@@ -112,7 +121,7 @@ class Receiver:
         finally:
             os.close(fd)
         self._started = time.monotonic()
-        log.info("receiver started")
+        log.log(logging.DEBUG if self._again else logging.INFO, "receiver started")
 
     def stop(self) -> None:
         """End it; what it has is on disk."""

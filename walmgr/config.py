@@ -174,7 +174,11 @@ class WalmgrConfig(DaemonConfig):
         0.0, "The service copies so often; 0: never.", unit="min", min=0
     )
     drill_interval: float = option(
-        0.0, "The service tries a restore so long after the last trial; 0: never.", unit="h", min=0
+        0.0,
+        "The service tries a restore so long after the last trial, the first time an hour"
+        " after the first set; 0: never.",
+        unit="h",
+        min=0,
     )
     drill_query: str = option(
         "", "A trial is good only when this finds something true.",

@@ -51,6 +51,7 @@ class Salvage:
         self.history = History(at.timeline)
         self.folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=site.cfg.home))
         self.sources: dict[str, str] = {}
+        self._damaged: dict[str, str] = {}
 
     def close(self) -> None:
         """Remove the scratch folder."""
@@ -59,7 +60,8 @@ class Salvage:
     def gather(self, dead: Node) -> None:
         """Bring together what there is; the primary's files when its host can be reached.
 
-        Raises RefusedError when the standby is not on the way of the newest timeline.
+        Raises RefusedError when the standby is not on the way of the newest timeline, or when the
+        archive's copy of a segment is damaged and nobody else has one.
         """
         theirs = self._listing(dead)
         self._choose_timeline(dead, theirs)
@@ -72,6 +74,7 @@ class Salvage:
         number += 1
         while self._gather_one(dead, self._segment(number), theirs):
             number += 1
+        self._require_undamaged()
 
     def _segment(self, number: int) -> Segment:
         return self.history.segment_at(number * self.at.size, self.at.size)
@@ -119,15 +122,20 @@ class Salvage:
         newest = self.history.timeline
         scan = self.folder / "scan"
         scan.mkdir()
+        end = 0
         for name in self.sources:
             number = Segment.parse(name, self.at.size).number
-            (scan / Segment(newest, number, self.at.size).name).symlink_to(self.folder / name)
-        begin = format_lsn(max(self.at.received - 1, 0) // self.at.size * self.at.size)
+            segment = Segment(newest, number, self.at.size)
+            (scan / segment.name).symlink_to(self.folder / name)
+            end = max(end, segment.end)
+        begin = max(self.at.received - 1, 0) // self.at.size * self.at.size
         program = self.programs.path("pg_waldump")
-        words: list[str | Path] = [program, "-p", scan, "-t", str(newest), "-s", begin]
+        words: list[str | Path] = [program, "-p", scan, "-t", str(newest), "-s", format_lsn(begin)]
+        # Without an end it waits 5 s for the next file when the last one is full.
+        words += ["-e", format_lsn(end)]
         run = self.programs.host.run
-        end = last_end(lambda *options: run([*words, *options]).out, self.at.size)
-        return self.at.received if end is None else end
+        found = last_end(lambda *options: run([*words, *options]).out, self.at.size)
+        return self.at.received if found is None else found
 
     @contextmanager
     def serve(self, end: int) -> Iterator[None]:
@@ -169,9 +177,23 @@ class Salvage:
         found = self.site.archive.find(segment.name)
         if found is None:
             return False
-        self.site.archive.extract(found, str(self.folder / segment.name))
+        try:
+            self.site.archive.extract(found, str(self.folder / segment.name))
+        except WalError as exc:
+            self._damaged[segment.name] = str(exc)
+            return False
         self.sources[segment.name] = "archive"
         return True
+
+    def _require_undamaged(self) -> None:
+        for name, why in self._damaged.items():
+            told = f"damaged in the archive: {why}"
+            if name not in self.sources:
+                raise RefusedError(
+                    f"{told}; nobody else has it, and what follows would be lost: move it away to "
+                    "promote with what is before it"
+                )
+            self.site.say(f"{told}; that of {self.sources[name]} is taken")
 
     def _from_server(self, node: Node, segment: Segment, theirs: set[str]) -> bool:
         """Copy a segment of a server's own; a recycled one shows by its header."""

@@ -289,3 +289,28 @@ def test_a_record_of_which_nobody_has_the_end_is_no_obstacle(make_hosts: MakeHos
         assert rows(hosts, hosts.standby) == {1}
     finally:
         link.close()
+
+
+def test_a_damaged_file_in_the_archive_does_not_stop_a_promotion(paired: Hosts) -> None:
+    """The standby has its content; when nobody has, it is for a person to decide."""
+    primary, standby = paired.sql(paired.primary), paired.sql(paired.standby)
+    primary.execute("insert into t values (1)")
+    position = primary.value("select pg_switch_wal()::text")
+    name = primary.value("select pg_walfile_name(%s)", [position])
+    wait_until((paired.completed / name).exists, what=name)
+    reached = "select pg_last_wal_replay_lsn() >= %s::pg_lsn"
+    wait_until(lambda: standby.value(reached, [position]))
+    paired.primary.kill()
+    paired.primary.datadir.rename(paired.root / "a" / "lost")
+    with (paired.completed / name).open("r+b") as file:
+        file.seek(8192)
+        file.write(bytes(range(256)))
+    own = paired.standby.datadir / "pg_wal" / name
+    own.rename(paired.root / name)
+    refused = paired.walmgr("boot")
+    assert (refused.code, "move it away to promote" in refused.err) == (3, True), refused
+    (paired.root / name).rename(own)
+    done = paired.good("boot")
+    assert f"damaged in the archive: {name}" in done.out
+    assert "slave is the primary, timeline 2" in done.out
+    assert rows(paired, paired.standby) == {1}

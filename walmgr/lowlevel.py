@@ -108,7 +108,8 @@ class LowLevelBackup:
         self._require_session()
         segments = self._segments()
         # The receiver goes along, sooner than the control file tells.
-        self._require_timeline(max(int(name[:8], 16) for name in segments))
+        timelines = (int(name[:8], 16) for name in segments)
+        self._require_timeline(max(timelines, default=self._timeline))
         whole = [one for one in segments if not one.endswith(PARTIAL)]
         if whole:
             end = Segment.parse(max(whole), self._one.segment_size).end
